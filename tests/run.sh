@@ -1,0 +1,71 @@
+#!/bin/sh
+# Builds and runs the tests; the last line is "N passed, N failed", and the exit status says the same.
+set -eu
+
+usage() {
+  cat <<'TEXT'
+usage: sh tests/run.sh [--sanitize address,undefined | --sanitize thread] [--long] [--filter REGEX]
+
+  --sanitize WHAT   build with these sanitizers (in a build directory of their own) and run the unit tests only
+  --long            also run the test suite "long"
+  --filter REGEX    run only the tests whose name in `meson test --list` matches
+TEXT
+}
+
+sanitize=
+setup=short
+filter=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --sanitize) [ $# -ge 2 ] || { usage >&2; exit 2; }; sanitize=$2; shift ;;
+    --filter) [ $# -ge 2 ] || { usage >&2; exit 2; }; filter=$2; shift ;;
+    --long) setup=long ;;
+    -h | --help) usage; exit 0 ;;
+    *) usage >&2; exit 2 ;;
+  esac
+  shift
+done
+
+cd "$(dirname "$0")/.."
+. tests/packages.sh
+ensure_packages g++ meson ninja-build pkg-config python3 libeigen3-dev doctest-dev nlohmann-json3-dev libcli11-dev
+
+export LC_ALL=C.UTF-8
+build=build/tests
+options='-Dbuildtype=debugoptimized -Dwerror=true -Dtests=enabled'
+suites=
+if [ -n "$sanitize" ]; then
+  build=build/tests-$(printf '%s' "$sanitize" | tr ',' '-')
+  options="$options -Db_sanitize=$sanitize -Db_lundef=false -Dbenchmarks=disabled"
+  suites='--suite unit --suite long'
+  export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_stack_use_after_return=1}"
+  export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}"
+  export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}"
+fi
+
+failed_early() {
+  printf '%s\n' "$1" '0 passed, 1 failed'
+  exit 1
+}
+
+# A directory left by an interrupted or by another version of Meson is set up anew.
+if [ ! -f "$build/build.ninja" ] || ! meson configure "$build" >/dev/null 2>&1; then
+  rm -rf "$build"
+  meson setup "$build" $options || failed_early 'The configuration failed.'
+fi
+jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+[ "$jobs" -le 2 ] || jobs=2
+meson compile -C "$build" -j "$jobs" || failed_early 'The build failed.'
+
+names=
+if [ -n "$filter" ]; then
+  # "lockstep:unit / core" is run by its last part.
+  names=$(meson test -C "$build" --no-rebuild --setup "$setup" --list $suites 2>/dev/null | sed 's|.* / ||' |
+    grep -E -e "$filter") || failed_early "No test matches '$filter'."
+fi
+
+rm -f "$build"/meson-logs/testlog*.json
+status=0
+meson test -C "$build" --no-rebuild --num-processes "$jobs" --print-errorlogs --setup "$setup" $suites $names || status=$?
+python3 tests/count.py "$build"/meson-logs/testlog*.json || status=1
+exit "$status"
