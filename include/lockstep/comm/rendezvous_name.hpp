@@ -1,0 +1,37 @@
+// The name under which the ranks of one job find each other on a host.
+#pragma once
+
+#include <lockstep/comm/launch_environment.hpp>
+#include <lockstep/core/concat.hpp>
+
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <string>
+
+namespace lockstep {
+
+/// A name for an abstract Unix socket: the same on all ranks of a job of this user on this host, different for any two
+/// jobs. Letters, digits and "-._" only, at most 100 bytes, without the leading zero byte that marks it as abstract.
+/// Anyone on the host can see and take such a name, so both ends must check the peer's user (SO_PEERCRED).
+inline std::string rendezvous_name(const LaunchEnvironment& environment) {
+  std::uint64_t hash = 0xcbf29ce484222325U;  // FNV-1a, 64 bits
+  const auto mix = [&](const std::string& text) {
+    for (const char character : text) hash = (hash ^ static_cast<unsigned char>(character)) * 0x100000001b3U;
+    hash = (hash ^ 0xffU) * 0x100000001b3U;
+  };
+  mix(environment.launcher);
+  mix(environment.job_id);
+  std::string readable = environment.job_id.substr(0, 40);
+  for (char& character : readable) {
+    const bool plain = (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z') ||
+                       (character >= '0' && character <= '9') || character == '-' || character == '.';
+    if (!plain) character = '_';
+  }
+  char digits[17];
+  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(hash));
+  return concat("lockstep-", static_cast<unsigned long>(geteuid()), "-", readable, "-", digits);
+}
+
+}  // namespace lockstep
