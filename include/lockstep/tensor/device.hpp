@@ -20,15 +20,15 @@ concept MemoryOwner = std::movable<M> && requires(const M memory) {
 ///  - `host_accessible`: whether the host may dereference device pointers.
 template <class D>
 concept Device = std::default_initializable<D> && MemoryOwner<typename D::Memory> &&
-                 requires(D device, std::byte* there, const std::byte* from, std::size_t bytes) {
-                   { D::host_accessible } -> std::convertible_to<bool>;
-                   { D::name } -> std::convertible_to<const char*>;
-                   { device.allocate(bytes) } -> std::same_as<typename D::Memory>;
-                   device.copy_from_host(there, from, bytes);
-                   device.copy_to_host(there, from, bytes);
-                   device.copy(there, from, bytes);
-                   device.fill_zero(there, bytes);
-                   device.synchronize();
-                 };
+    requires(D device, std::byte* there, const std::byte* from, std::size_t bytes) {
+  { D::host_accessible } -> std::convertible_to<bool>;
+  { D::name } -> std::convertible_to<const char*>;
+  { device.allocate(bytes) } -> std::same_as<typename D::Memory>;
+  device.copy_from_host(there, from, bytes);
+  device.copy_to_host(there, from, bytes);
+  device.copy(there, from, bytes);
+  device.fill_zero(there, bytes);
+  device.synchronize();
+};
 
 }  // namespace lockstep

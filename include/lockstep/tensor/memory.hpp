@@ -13,7 +13,9 @@ namespace lockstep {
 inline constexpr std::size_t memory_alignment = 64;
 
 /// `bytes` rounded up to a multiple of the alignment.
-constexpr std::size_t align_up(std::size_t bytes) { return (bytes + memory_alignment - 1) / memory_alignment * memory_alignment; }
+constexpr std::size_t align_up(std::size_t bytes) {
+  return (bytes + memory_alignment - 1) / memory_alignment * memory_alignment;
+}
 
 /// Owns zero-filled heap memory on a 64-byte boundary; move-only. Throws std::bad_alloc.
 class AlignedMemory {

@@ -23,9 +23,7 @@ class Tensor {
   }
 
   /// A tensor filled with one value.
-  static Tensor full(const Shape& shape, T value)
-    requires DeviceType::host_accessible
-  {
+  static Tensor full(const Shape& shape, T value) requires DeviceType::host_accessible {
     Tensor result(shape);
     std::fill(result.data(), result.data() + shape.numel(), value);
     return result;
@@ -71,23 +69,11 @@ class Tensor {
   std::span<T> span() { return view().span(); }
   std::span<const T> span() const { return view().span(); }
 
-  T& operator[](std::int64_t index)
-    requires DeviceType::host_accessible
-  {
-    return data()[index];
-  }
-  const T& operator[](std::int64_t index) const
-    requires DeviceType::host_accessible
-  {
-    return data()[index];
-  }
+  T& operator[](std::int64_t index) requires DeviceType::host_accessible { return data()[index]; }
+  const T& operator[](std::int64_t index) const requires DeviceType::host_accessible { return data()[index]; }
 
   /// The only element; throws ShapeError when there is not exactly one.
-  T item() const
-    requires DeviceType::host_accessible
-  {
-    return view().item();
-  }
+  T item() const requires DeviceType::host_accessible { return view().item(); }
 
  private:
   std::size_t bytes() const { return static_cast<std::size_t>(shape_.numel()) * sizeof(T); }

@@ -12,7 +12,7 @@ namespace lockstep {
 
 /// A contiguous row-major tensor that somebody else owns; `T` may be const. The memory is on whatever device it is on.
 template <class T>
-  requires Element<T>
+requires Element<T>
 struct TensorView {
   T* data = nullptr;
   Shape shape = {0};
@@ -21,8 +21,9 @@ struct TensorView {
   constexpr TensorView(T* elements, const Shape& extents) : data(elements), shape(extents) {}
 
   /// A read-only view of a writable one.
-  constexpr TensorView(const TensorView<std::remove_const_t<T>>& other)
-    requires std::is_const_v<T>
+  template <class U>
+  requires(std::is_const_v<T>&& std::is_same_v<U, std::remove_const_t<T>>) constexpr TensorView(
+      const TensorView<U>& other)
       : data(other.data), shape(other.shape) {}
 
   constexpr int rank() const { return shape.rank(); }
