@@ -7,6 +7,8 @@
 #include <lockstep/comm/slurm_node_list.hpp>
 #include <lockstep/core/error.hpp>
 
+#include <unistd.h>
+
 #include <cstddef>
 #include <cstdlib>
 #include <string>
