@@ -1,0 +1,3 @@
+#include <lockstep/tensor/tensor.hpp>
+
+std::int64_t elements(const lockstep::Tensor<float>& tensor) { return tensor.numel(); }
