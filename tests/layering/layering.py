@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Checks what no compiler checks: layers, lists, sizes, words. Prints TAP; `--write-lists` brings the lists of headers
-and tests in include/meson.build and tests/meson.build up to date with the tree instead."""
+and tests in include/meson.build and tests/meson.build up to date with the tree instead. In a git checkout the tree is
+what git tracks, so add new files first."""
 
 import argparse
 import re
@@ -65,8 +66,8 @@ class Tree:
     def __init__(self, root):
         self.root = root
         self.include = root / "include"
-        self.headers = sorted(p for p in self.include.rglob("*") if p.suffix in (".hpp", ".cuh"))
-        self.files = tracked_files(root)
+        self.files = sorted(tracked_files(root))
+        self.headers = [p for p in self.files if self.include in p.parents and p.suffix in (".hpp", ".cuh")]
         self.text = {p: p.read_text(encoding="utf-8") for p in self.headers}
         self.code = {p: without_comments_and_strings(t) for p, t in self.text.items()}
 
@@ -100,8 +101,10 @@ class Tree:
         tests = {}
         for folder in [*LAYERS, "static"]:
             base = self.root / "tests" / folder
-            tests[folder] = sorted(p.relative_to(base).as_posix() for p in base.rglob("*.cpp"))
-        tests["umbrella"] = [p.name for p in sorted((self.root / "tests").glob("*.cpp")) if p.name != "main.cpp"]
+            tests[folder] = [p.relative_to(base).as_posix() for p in self.files
+                             if base in p.parents and p.suffix == ".cpp"]
+        tests["umbrella"] = [p.name for p in self.files
+                             if p.parent == self.root / "tests" and p.suffix == ".cpp" and p.name != "main.cpp"]
         return headers, optional, tests
 
 
