@@ -5,6 +5,7 @@ what git tracks, so add new files first."""
 
 import argparse
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -56,10 +57,17 @@ def without_comments_and_strings(text):
 
 def tracked_files(root):
     """The files of the project: what git knows, or, outside a checkout, everything but builds."""
-    git = subprocess.run(["git", "-C", root, "ls-files", "-z"], capture_output=True, text=True)
-    if git.returncode == 0 and git.stdout:
-        return [root / name for name in git.stdout.split("\0") if name and (root / name).is_file()]
-    return [p for p in root.rglob("*") if p.is_file() and p.relative_to(root).parts[0] not in (".git", "build")]
+    if shutil.which("git") is not None:
+        git = subprocess.run(["git", "-C", root, "ls-files", "-z"], capture_output=True, text=True)
+        if git.returncode == 0 and git.stdout:
+            return [root / name for name in git.stdout.split("\0") if name and (root / name).is_file()]
+
+    def is_ours(path):
+        parts = path.relative_to(root).parts
+        downloaded = parts[0] == "subprojects" and len(parts) > 2 and parts[1] not in ("packagefiles", "lockstep-cli")
+        return parts[0] not in (".git", "build") and "__pycache__" not in parts and not downloaded
+
+    return [path for path in root.rglob("*") if path.is_file() and is_ours(path)]
 
 
 class Tree:
