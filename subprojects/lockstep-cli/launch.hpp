@@ -152,7 +152,7 @@ class Launch {
 
   int milliseconds_to_deadline() const {
     int result = -1;
-    for (const std::optional<Clock::time_point>& deadline : {timeout_, kill_time_}) {
+    for (const std::optional<Clock::time_point>& deadline : {timeout_, verdict_time_, kill_time_}) {
       if (!deadline) continue;
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - Clock::now()).count();
       const int bounded = static_cast<int>(std::clamp<long long>(left, 0, 3600'000));
@@ -186,13 +186,25 @@ class Launch {
     send_all(SIGCONT);
   }
 
+  /// A rank killed by a signal is surely a cause; one that failed by itself may only have noticed that a peer is gone,
+  /// and be quicker to end. Hence it is blamed, and the rest ended, after a moment in which nobody is found killed.
   void note_ended() {
-    for (const std::size_t index : deaths_.collect(processes_)) {
-      if (!processes_[index].failed() || first_failure_) continue;
-      first_failure_ = processes_[index];
-      still_running_ = running_count();
-      if (!kill_time_) end_all(SIGTERM);
+    constexpr double moment = 0.2;
+    for (const std::size_t rank : deaths_.collect(processes_)) {
+      const RankProcess& process = processes_[rank];
+      if (!process.failed()) continue;
+      if (!first_failure_) {
+        first_failure_ = process;
+        if (!kill_time_) verdict_time_ = Clock::now() + seconds(moment);
+      } else if (verdict_time_ && !first_failure_->killed() && process.killed()) {
+        first_failure_ = process;
+      }
     }
+    if (!verdict_time_) return;
+    if (!first_failure_->killed() && Clock::now() < *verdict_time_ && running_count() > 0) return;
+    verdict_time_.reset();
+    still_running_ = running_count();
+    if (!kill_time_) end_all(SIGTERM);
   }
 
   void check_deadlines() {
@@ -279,7 +291,9 @@ class Launch {
   std::vector<OutputRelay> relays_;
   std::vector<RankProcess> processes_;
   DeathWatch deaths_;
-  std::optional<Clock::time_point> timeout_, kill_time_;
+  std::optional<Clock::time_point> timeout_;       // when the job has run long enough
+  std::optional<Clock::time_point> verdict_time_;  // when the first rank to fail gets the blame
+  std::optional<Clock::time_point> kill_time_;     // when ranks that were asked to end are killed
   std::optional<RankProcess> first_failure_;
   std::size_t still_running_ = 0;  // when the first rank failed
   std::string late_ranks_;         // when the time limit passed

@@ -71,9 +71,7 @@ int run(int argc, char** argv) {
   launch->formatter(std::make_shared<LaunchFormatter>());
   launch->footer(launch_help);
   launch->prefix_command();
-  launch->add_option("-n,--ranks", options.ranks, "Number of ranks (processes) to start")
-      ->required()
-      ->type_name("RANKS");
+  launch->add_option("-n,--ranks", options.ranks, "Number of ranks (processes) to start")->type_name("RANKS");
   launch->add_option("--timeout", options.timeout_seconds, "End the job after this time (default: no limit)")
       ->type_name("SECONDS");
   launch->add_option("--grace", options.grace_seconds, "Time from SIGTERM to SIGKILL (default: 10)")

@@ -25,6 +25,9 @@ struct RankProcess {
 
   bool failed() const { return !running && status != 0; }
 
+  /// Ended by a signal other than abort(3)'s, which is how an exception that nobody catches ends a program.
+  bool killed() const { return !running && WIFSIGNALED(status) && WTERMSIG(status) != SIGABRT; }
+
   /// Sends a signal to the rank and to all it started.
   void send(int signal) const {
     if (running) ::kill(-pid, signal);
