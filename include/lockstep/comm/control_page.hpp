@@ -1,0 +1,114 @@
+// The memory through which the ranks of one host talk: a few cache lines per rank, each written by its owner only.
+// Threads share it by address, processes by mapping the same sealed memory.
+#pragma once
+
+#include <lockstep/core/futex.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+
+namespace lockstep::detail {
+
+inline constexpr int max_host_ranks = 250;       // as many descriptors as one Unix socket message carries
+inline constexpr std::uint64_t slot_count = 32;  // operations that may be under way at a time
+inline constexpr std::size_t inline_bytes = 48;  // payload that fits beside the sequence number
+inline constexpr std::size_t flat_bytes = 2048;  // payload that every rank combines for itself
+
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free && std::atomic<std::uint32_t>::is_always_lock_free);
+
+/// Where a rank's buffer is, in terms that its peers can follow.
+struct Location {
+  static constexpr std::uint64_t staged = ~std::uint64_t{0};
+
+  std::uint64_t space =
+      0;  ///< Number of the arena; `staged`: peers cannot reach it and it goes through the staging area.
+  std::uint64_t offset = 0;
+};
+
+/// One operation of one rank. The first line holds all that a tiny message needs.
+struct alignas(64) Slot {
+  std::atomic<std::uint64_t> sequence{0};  ///< Number of the operation plus one, once all else here is written.
+  std::atomic<std::uint64_t> fingerprint{0};
+  std::byte payload[inline_bytes];
+  Location location;
+  std::uint64_t detail;  ///< A hash of what the fingerprint has no room for.
+};
+static_assert(sizeof(Slot) == 128);
+
+enum class RankState : std::uint32_t { present, left };
+
+/// The lines of one rank.
+struct RankControl {
+  struct alignas(64) {
+    std::atomic<RankState> state{RankState::present};
+    std::int32_t process = 0;
+    char host[64] = "";
+  } identity;
+  struct alignas(64) {
+    std::atomic<std::uint32_t> count{0};  ///< The futex on which this rank sleeps; peers count it up.
+    std::atomic<std::uint32_t> sleeping{0};
+  } bell;
+  struct alignas(64) {
+    std::atomic<std::uint64_t> finished{0};  ///< Operations in which this rank has done its work.
+    std::atomic<std::uint64_t> staged{0};    ///< Staging rounds whose input is in place.
+    std::atomic<std::uint64_t> reduced{0};   ///< Staging rounds in which this rank has done its work.
+    std::atomic<std::uint32_t> working{0};   ///< This rank is reading or writing peers' buffers (threads only).
+  } counters;
+  Slot slots[slot_count];
+  alignas(64) std::byte payloads[slot_count][flat_bytes];
+};
+
+/// What the ranks share. The first rank that fails says so in `failure`, and why.
+struct GroupControl {
+  alignas(64) std::atomic<std::uint32_t> sleepers{0};
+  struct alignas(64) {
+    std::atomic<std::uint32_t> state{0};  ///< 0 none, 1 being written, 2 readable.
+    std::atomic<std::int32_t> rank{-1};
+    char text[1016] = "";
+  } failure;
+};
+
+/// The layout: the group's lines, each rank's lines, each rank's staging area.
+class ControlPage {
+ public:
+  ControlPage() = default;
+  ControlPage(std::byte* base, int size, std::size_t staging_bytes)
+      : base_(base), size_(size), staging_bytes_(staging_bytes) {}
+
+  static std::size_t bytes(int size, std::size_t staging_bytes) {
+    return rank_offset(size) + static_cast<std::size_t>(size) * staging_bytes;
+  }
+
+  /// Begins the life of all lines; one rank does it before the others look.
+  void construct() const {
+    ::new (base_) GroupControl;
+    for (int rank = 0; rank < size_; ++rank) ::new (base_ + rank_offset(rank)) RankControl;
+  }
+
+  int size() const { return size_; }
+  std::size_t staging_bytes() const { return staging_bytes_; }
+  GroupControl& group() const { return *std::launder(reinterpret_cast<GroupControl*>(base_)); }
+  RankControl& rank(int rank) const { return *std::launder(reinterpret_cast<RankControl*>(base_ + rank_offset(rank))); }
+  Slot& slot(int rank, std::uint64_t number) const { return this->rank(rank).slots[number % slot_count]; }
+
+  /// The half of a rank's staging area that serves a round: one is filled while peers read the other.
+  std::byte* staging(int rank, std::uint64_t round) const {
+    return base_ + staging_offset(rank) + (round % 2) * (staging_bytes_ / 2);
+  }
+  std::size_t staging_offset(int rank) const {
+    return rank_offset(size_) + static_cast<std::size_t>(rank) * staging_bytes_;
+  }
+
+ private:
+  static std::size_t rank_offset(int rank) {
+    return sizeof(GroupControl) + static_cast<std::size_t>(rank) * sizeof(RankControl);
+  }
+
+  std::byte* base_ = nullptr;
+  int size_ = 0;
+  std::size_t staging_bytes_ = 0;
+};
+
+}  // namespace lockstep::detail

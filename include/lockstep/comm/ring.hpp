@@ -1,0 +1,237 @@
+// Ranks that are processes of one host, over shared memory. Each rank combines its slice straight out of everyone's
+// buffers and stores the result in all of them: 2N bytes of memory traffic per rank, the floor for an all-reduce.
+#pragma once
+
+#include <lockstep/comm/arena.hpp>
+#include <lockstep/comm/communicator.hpp>
+#include <lockstep/comm/host_communicator.hpp>
+#include <lockstep/comm/job_secret.hpp>
+#include <lockstep/comm/launch_environment.hpp>
+#include <lockstep/comm/rendezvous_name.hpp>
+#include <lockstep/comm/ring_rendezvous.hpp>
+#include <lockstep/core/error.hpp>
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace lockstep {
+
+/// How a process finds its ring, and the limits of its waits.
+struct RingOptions {
+  int rank = 0;
+  int size = 1;
+  std::string name;                 ///< Under which the ranks meet: the same on all ranks, different for any two jobs.
+  std::optional<JobSecret> secret;  ///< When rank 0 has one, it lets in only those who know it.
+  std::chrono::nanoseconds connect_deadline = std::chrono::seconds(60);  ///< For all ranks to meet.
+  std::chrono::nanoseconds deadline = std::chrono::seconds(60);          ///< The longest wait for a peer in a call.
+  std::chrono::nanoseconds spin =
+      std::chrono::microseconds(5);        ///< Before sleeping; 0 when ranks outnumber processors.
+  std::size_t staging_bytes = 512 * 1024;  ///< Per rank, for buffers that are not from allocate(); the same on all.
+
+  /// The options that fit a job as its launcher described it.
+  static RingOptions from(const LaunchEnvironment& environment) {
+    require_one_host(environment, "Ring");
+    RingOptions options;
+    options.rank = environment.rank;
+    options.size = environment.world_size;
+    options.name = rendezvous_name(environment);
+    if (!environment.secret_file.empty()) options.secret = read_job_secret(environment.secret_file);
+    return options;
+  }
+};
+
+namespace detail {
+
+/// Processes reach the memory that they have allocated together; everything else is staged.
+class RingTransport {
+ public:
+  static constexpr const char* name = "ring";
+  static constexpr FutexScope scope = FutexScope::shared;
+
+  RingTransport(int rank, RingLinks links) : rank_(rank), links_(std::move(links)) {
+    for (std::size_t peer = 0; peer < links_.deaths.size(); ++peer) {
+      if (static_cast<int>(peer) == rank_) continue;
+      if (links_.deaths[peer]) watch(static_cast<int>(peer), links_.deaths[peer], POLLIN);
+    }
+    for (std::size_t index = 0; index < links_.sockets.size(); ++index) {
+      if (links_.sockets[index]) watch(static_cast<int>(index), links_.sockets[index], 0);
+    }
+  }
+
+  Location locate(const std::byte* address, std::size_t bytes) const {
+    const ArenaTable::Entry* entry = arenas_->by_address(address, bytes);
+    if (entry == nullptr) return {Location::staged, 0};
+    return {entry->number, static_cast<std::uint64_t>(address - entry->own)};
+  }
+
+  std::byte* reach(int peer, Location location, std::size_t bytes) const {
+    const ArenaTable::Entry* entry = arenas_->by_number(location.space);
+    if (entry == nullptr || location.offset > entry->part || bytes > entry->part - location.offset) return nullptr;
+    return entry->base + static_cast<std::size_t>(peer) * entry->part + location.offset;
+  }
+
+  bool is_owner() const { return ::getpid() == process_; }
+
+  int find_dead(const ControlPage& page) {
+    if (::poll(watched_.data(), watched_.size(), 0) <= 0) return -1;
+    for (std::size_t index = 0; index < watched_.size(); ++index) {
+      if ((watched_[index].revents & (POLLIN | POLLHUP | POLLERR)) == 0) continue;
+      if (page.rank(watched_ranks_[index]).identity.state.load() != RankState::left) return watched_ranks_[index];
+    }
+    return -1;
+  }
+
+  const FileDescriptor& control() const { return links_.control; }
+  const FileDescriptor& socket(int peer) const { return links_.sockets[static_cast<std::size_t>(peer)]; }
+  const std::shared_ptr<ArenaTable>& arenas() const { return arenas_; }
+  std::uint64_t next_arena_number() { return ++arena_count_; }
+  Mapping control_mapping;
+
+ private:
+  void watch(int peer, const FileDescriptor& descriptor, short events) {
+    watched_.push_back({descriptor.get(), events, 0});
+    watched_ranks_.push_back(peer);
+  }
+
+  int rank_;
+  pid_t process_ = ::getpid();
+  RingLinks links_;
+  std::vector<pollfd> watched_;
+  std::vector<int> watched_ranks_;
+  std::shared_ptr<ArenaTable> arenas_ = std::make_shared<ArenaTable>();
+  std::uint64_t arena_count_ = 0;
+};
+
+}  // namespace detail
+
+/// The communicator of one process among the processes of a host. A copy of the process made by fork() must not use it;
+/// there its destructor only closes what the copy holds.
+class Ring : public detail::HostCommunicator<detail::RingTransport> {
+ public:
+  using Memory = detail::ArenaMemory;
+
+  /// Meets the other ranks; throws CommunicationError when they do not all come in time.
+  explicit Ring(const RingOptions& options) : HostCommunicator(meet(options)) {
+    const int status = detail::reserve_pages(engine().transport().control(), engine().page().staging_offset(rank()),
+                                             engine().page().staging_bytes());
+    check_everywhere(status, options.staging_bytes);
+  }
+  explicit Ring(const LaunchEnvironment& environment) : Ring(RingOptions::from(environment)) {}
+
+  /// Memory that all ranks map. Throws CommunicationError on every rank when one of them cannot have it; the
+  /// communicator stays usable then.
+  Memory allocate(std::size_t bytes) {
+    detail::check_count("allocate", bytes);
+    engine().run({.fingerprint = {.collective = detail::Collective::allocate, .count = bytes}});
+    detail::RingTransport& transport = engine().transport();
+    const std::size_t unit = bytes >= detail::huge_page ? detail::huge_page : 4096;
+    const std::size_t part = (bytes / unit + (bytes % unit != 0 || bytes == 0)) * unit;
+    const std::size_t all = part * static_cast<std::size_t>(size());
+    detail::Mapping mapping;
+    int status = 0;
+    const FileDescriptor memory = rank() == 0 ? hand_out(all, status) : receive(all, status);
+    if (status == 0) {
+      mapping = detail::map_shared(memory, all);
+      status = mapping.data() == nullptr ? errno
+                                         : detail::reserve_pages(memory, part * static_cast<std::size_t>(rank()), part);
+    }
+    check_everywhere(status, bytes);
+    const std::uint64_t number = transport.next_arena_number();
+    std::byte* own = mapping.data() + part * static_cast<std::size_t>(rank());
+    transport.arenas()->add({number, mapping.data(), part, own});
+    return Memory(transport.arenas(), number, std::move(mapping), own, bytes);
+  }
+
+ private:
+  struct MemoryNotice {
+    std::uint64_t bytes = 0;
+    std::int32_t status = 0;
+    std::int32_t reserved = 0;
+  };
+
+  static std::shared_ptr<detail::Engine<detail::RingTransport>> meet(const RingOptions& options) {
+    if (options.size < 1 || options.size > detail::max_host_ranks || options.rank < 0 || options.rank >= options.size) {
+      throw ArgumentError(concat("Ring: rank ", options.rank, " of ", options.size, " is not possible; size is 1 to ",
+                                 detail::max_host_ranks, ", rank is 0 to size - 1"));
+    }
+    if (options.staging_bytes < 65536 || options.staging_bytes % 8192 != 0) {
+      throw ArgumentError(
+          concat("Ring: staging_bytes must be a multiple of 8192 from 65536 on, got ", options.staging_bytes));
+    }
+    detail::RingTransport transport(
+        options.rank, detail::meet_ring({options.rank, options.size, options.name, options.secret,
+                                         options.staging_bytes, Deadline::after(options.connect_deadline)}));
+    transport.control_mapping =
+        detail::map_shared(transport.control(), detail::ControlPage::bytes(options.size, options.staging_bytes));
+    std::byte* base = transport.control_mapping.data();
+    if (base == nullptr) {
+      throw CommunicationError(
+          concat("ring: rank ", options.rank, " cannot map the control memory: ", std::strerror(errno)));
+    }
+    return std::make_shared<detail::Engine<detail::RingTransport>>(
+        std::move(transport), detail::ControlPage(base, options.size, options.staging_bytes), options.rank,
+        detail::WaitOptions{options.deadline, options.spin});
+  }
+
+  /// Rank 0 makes the memory and passes it to every rank, or tells them why it cannot.
+  FileDescriptor hand_out(std::size_t bytes, int& status) {
+    FileDescriptor memory = detail::make_sealed_memory(bytes);
+    if (!memory) status = errno;
+    const MemoryNotice notice{bytes, status, 0};
+    const int handle = memory.get();
+    const std::span<const int> passed = memory ? std::span<const int>(&handle, 1) : std::span<const int>();
+    for (int peer = 1; peer < size(); ++peer) {
+      if (!detail::send_message(engine().transport().socket(peer), notice, passed, engine().deadline())) {
+        engine().fail(concat(detail::describe_rank(engine().page(), peer), " took no memory in allocate"));
+      }
+    }
+    return memory;
+  }
+
+  FileDescriptor receive(std::size_t bytes, int& status) {
+    MemoryNotice notice;
+    std::vector<FileDescriptor> descriptors;
+    if (!detail::receive_message(engine().transport().socket(0), notice, descriptors, engine().deadline())) {
+      engine().fail(concat(detail::describe_rank(engine().page(), 0), " passed no memory in allocate"));
+    }
+    status = notice.status;
+    if (status != 0) return {};
+    if (descriptors.size() != 1) {  // the kernel drops what finds no free descriptor
+      status = EMFILE;
+      return {};
+    }
+    if (!detail::is_sealed_memory(descriptors[0], bytes)) {
+      engine().fail(concat(detail::describe_rank(engine().page(), 0), " passed something that is not sealed memory of ",
+                           bytes, " bytes in allocate"));
+    }
+    return std::move(descriptors[0]);
+  }
+
+  /// All ranks learn each other's status, so that all of them succeed or all of them throw.
+  void check_everywhere(int own_status, std::size_t bytes) {
+    std::vector<std::int32_t> all(static_cast<std::size_t>(size()));
+    const std::int32_t own = own_status;
+    all_gather(std::span<const std::int32_t>(&own, 1), std::span<std::int32_t>(all));
+    for (int peer = 0; peer < size(); ++peer) {
+      const int status = all[static_cast<std::size_t>(peer)];
+      if (status == 0) continue;
+      throw CommunicationError(concat("ring: ", detail::describe_rank(engine().page(), peer), " could not have ", bytes,
+                                      " bytes of shared memory: ", std::strerror(status),
+                                      "; free memory, or raise the limit of the container's shared memory"));
+    }
+  }
+};
+
+static_assert(Communicator<Ring>);
+
+}  // namespace lockstep

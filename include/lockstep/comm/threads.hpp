@@ -1,0 +1,155 @@
+// Ranks that are threads of one process: for tests, for debugging, and for machines where one process is enough.
+#pragma once
+
+#include <lockstep/comm/communicator.hpp>
+#include <lockstep/comm/host_communicator.hpp>
+#include <lockstep/core/error.hpp>
+#include <lockstep/core/thread.hpp>
+#include <lockstep/tensor/memory.hpp>
+
+#include <atomic>
+#include <bit>
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace lockstep {
+
+/// Limits of a group of threads.
+struct ThreadGroupOptions {
+  std::chrono::nanoseconds deadline = std::chrono::seconds(60);  ///< The longest wait for a peer.
+  std::chrono::nanoseconds spin =
+      std::chrono::microseconds(5);  ///< Before sleeping; 0 when ranks outnumber processors.
+};
+
+namespace detail {
+
+/// What the ranks of a group share; lives as long as any of them.
+struct ThreadGroupState {
+  ThreadGroupState(int size, const ThreadGroupOptions& chosen)
+      : options(chosen),
+        memory(ControlPage::bytes(size, 0)),
+        page(memory.data(), size, 0),
+        taken(static_cast<std::size_t>(size)) {
+    page.construct();
+  }
+
+  ThreadGroupOptions options;
+  AlignedMemory memory;
+  ControlPage page;
+  std::vector<std::atomic<bool>> taken;
+};
+
+/// Threads see each other's memory: an address is a location.
+struct ThreadTransport {
+  static constexpr const char* name = "threads";
+  static constexpr FutexScope scope = FutexScope::process;
+
+  Location locate(const std::byte* address, std::size_t) const { return {0, std::bit_cast<std::uintptr_t>(address)}; }
+  std::byte* reach(int, Location location, std::size_t) const {
+    return std::bit_cast<std::byte*>(static_cast<std::uintptr_t>(location.offset));
+  }
+  bool is_owner() const { return true; }
+  int find_dead(const ControlPage&) const { return -1; }
+
+  std::shared_ptr<ThreadGroupState> group;
+};
+
+}  // namespace detail
+
+/// The communicator of one thread; made by ThreadGroup.
+class Threads : public detail::HostCommunicator<detail::ThreadTransport> {
+ public:
+  using Memory = AlignedMemory;
+
+  Memory allocate(std::size_t bytes) {
+    detail::check_count("allocate", bytes);
+    engine().run({.fingerprint = {.collective = detail::Collective::allocate, .count = bytes}});
+    return Memory(bytes);
+  }
+
+ private:
+  friend class ThreadGroup;
+  Threads(const std::shared_ptr<detail::ThreadGroupState>& group, int rank)
+      : HostCommunicator(std::make_shared<detail::Engine<detail::ThreadTransport>>(
+            detail::ThreadTransport{group}, group->page, rank,
+            detail::WaitOptions{group->options.deadline, group->options.spin})) {}
+};
+
+static_assert(Communicator<Threads>);
+
+/// The meeting point of `size` threads. It may end before its communicators do.
+class ThreadGroup {
+ public:
+  explicit ThreadGroup(int size, const ThreadGroupOptions& options = {}) {
+    if (size < 1 || size > detail::max_host_ranks) {
+      throw ArgumentError(concat("ThreadGroup: size must be 1 to ", detail::max_host_ranks, ", got ", size));
+    }
+    state_ = std::make_shared<detail::ThreadGroupState>(size, options);
+  }
+
+  int size() const { return state_->page.size(); }
+
+  /// The communicator of a rank; any thread may call it, once for each rank.
+  Threads communicator(int rank) {
+    if (rank < 0 || rank >= size()) {
+      throw ArgumentError(concat("ThreadGroup: rank is ", rank, "; the ranks are 0 to ", size() - 1));
+    }
+    if (state_->taken[static_cast<std::size_t>(rank)].exchange(true)) {
+      throw ArgumentError(concat("ThreadGroup: the communicator of rank ", rank, " has been handed out already"));
+    }
+    return Threads(state_, rank);
+  }
+
+  /// The rank that failed first, or -1.
+  int first_failed_rank() const { return state_->page.group().failure.rank.load(); }
+
+ private:
+  std::shared_ptr<detail::ThreadGroupState> state_;
+};
+
+/// Runs `function(Threads)` or `function(Threads&)` on `size` threads, one rank each, and returns when all have ended.
+/// When ranks throw, the others are woken out of their waits, and the exception of the rank that failed first is
+/// thrown.
+template <class Function>
+void launch_threads(int size, const Function& function, const ThreadGroupOptions& options = {}) {
+  ThreadGroup group(size, options);
+  std::vector<std::exception_ptr> errors(static_cast<std::size_t>(size));
+  {
+    std::vector<Thread> threads;
+    const auto start = [&](int rank) {
+      threads.emplace_back([&, rank] {
+        try {
+          Threads communicator = group.communicator(rank);
+          if constexpr (std::is_invocable_v<const Function&, Threads&>) {
+            function(communicator);
+          } else {
+            function(std::move(communicator));
+          }
+        } catch (...) {
+          errors[static_cast<std::size_t>(rank)] = std::current_exception();
+        }
+      });
+    };
+    int rank = 0;
+    try {
+      for (; rank < size; ++rank) start(rank);
+    } catch (...) {  // no thread left: the ranks that have none leave, which ends the others
+      for (; rank < size; ++rank) static_cast<void>(group.communicator(rank));
+      throw;
+    }
+  }
+  const int first = group.first_failed_rank();
+  if (first >= 0 && errors[static_cast<std::size_t>(first)]) {
+    std::rethrow_exception(errors[static_cast<std::size_t>(first)]);
+  }
+  for (const std::exception_ptr& error : errors) {
+    if (error) std::rethrow_exception(error);
+  }
+}
+
+}  // namespace lockstep
