@@ -1,0 +1,100 @@
+// What a checkpoint of a run consists of: the state of all prepared objects, by name.
+#pragma once
+
+#include <lockstep/io/checkpoint_reader.hpp>
+#include <lockstep/io/checkpoint_writer.hpp>
+#include <lockstep/io/state_entry.hpp>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace lockstep {
+
+/// The state of one prepared object, shared between it and the accelerator. The entries point to memory that the object
+/// keeps at one address; a registration whose object is gone is passed over.
+struct StateGroup {
+  std::string name;  // names the file of `arrays`: <name>.safetensors
+  std::vector<StateEntry> arrays;
+  std::vector<StateEntry> numbers;  // of all groups together in state.safetensors
+};
+
+/// The groups of a run, in any order: checkpoints know them by name only.
+class StateRegistry {
+ public:
+  /// Registers a group for as long as the returned pointer is kept; throws ArgumentError when the name is taken.
+  [[nodiscard]] std::shared_ptr<StateGroup> add(StateGroup group) {
+    for (const auto& other : alive()) {
+      if (other->name == group.name) {
+        throw ArgumentError(concat("prepare: the name '", group.name,
+                                   "' is in use by another prepared object; give this one a name of its own: "
+                                   "prepare(ls::named(\"...\", object))"));
+      }
+    }
+    auto shared = std::make_shared<StateGroup>(std::move(group));
+    groups_.push_back(shared);
+    return shared;
+  }
+
+  /// Whether a living group has this name.
+  bool contains(std::string_view name) const {
+    for (const auto& group : alive()) {
+      if (group->name == name) return true;
+    }
+    return false;
+  }
+
+  /// Writes everything to a directory, atomically; returns after it is on the disk.
+  void save(std::string_view directory, std::int64_t step, Metadata metadata) const {
+    CheckpointWriter writer(directory, step, std::move(metadata));
+    std::vector<StateEntry> numbers;
+    for (const auto& group : alive()) {
+      if (!group->arrays.empty()) writer.write(group->name + ".safetensors", group->arrays);
+      numbers.insert(numbers.end(), group->numbers.begin(), group->numbers.end());
+    }
+    writer.write("state.safetensors", numbers);
+    writer.commit();
+  }
+
+  /// Reads everything back. All files and entries are checked before the first byte is changed.
+  void load(std::string_view directory) const {
+    const CheckpointReader reader(directory);
+    const auto groups = alive();
+    std::vector<StateEntry> numbers;
+    std::string expected = "state.safetensors";
+    for (const auto& group : groups) {
+      if (!group->arrays.empty()) {
+        reader.open(group->name + ".safetensors").check(group->arrays);
+        expected += concat(" ", group->name, ".safetensors");
+      }
+      numbers.insert(numbers.end(), group->numbers.begin(), group->numbers.end());
+    }
+    const SafetensorsFile number_file = reader.open("state.safetensors");
+    number_file.check(numbers);
+    for (const CheckpointFile& file : reader.files()) {
+      if ((concat(" ", expected, " ")).find(concat(" ", file.name, " ")) == std::string::npos) {
+        throw CheckpointError(concat("the checkpoint '", reader.path(), "' has a file '", file.name,
+                                     "' that no prepared object asks for; prepared objects need:", " ", expected));
+      }
+    }
+    for (const auto& group : groups) {
+      if (!group->arrays.empty()) reader.open(group->name + ".safetensors").load(group->arrays);
+    }
+    number_file.load(numbers);
+  }
+
+ private:
+  std::vector<std::shared_ptr<StateGroup>> alive() const {
+    std::vector<std::shared_ptr<StateGroup>> result;
+    for (const auto& group : groups_) {
+      if (auto shared = group.lock()) result.push_back(std::move(shared));
+    }
+    return result;
+  }
+
+  std::vector<std::weak_ptr<StateGroup>> groups_;
+};
+
+}  // namespace lockstep
