@@ -45,7 +45,7 @@ TEST_CASE("a private file of 32 bytes is a job secret") {
 }
 
 TEST_CASE("a job secret that others may read is refused") {
-  for (const mode_t mode : {0640, 0604, 0620, 0666}) {
+  for (const mode_t mode : {0640U, 0604U, 0620U, 0666U}) {
     const TemporaryFile file(std::string(32, 's'), mode);
     CHECK(message_of(file.path).find("closed to all others") != std::string::npos);
   }

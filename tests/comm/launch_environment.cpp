@@ -299,12 +299,13 @@ TEST_CASE("numbers that contradict each other are errors that name both variable
                   {"LOCAL_WORLD_SIZE=\"9\"", "WORLD_SIZE=\"8\""}));
   CHECK(names_all(message_of(with(slurm, {{"SLURM_LOCALID", "3"}})),
                   {"SLURM_LOCALID=\"3\"", "SLURM_STEP_TASKS_PER_NODE=\"4(x2),3\""}));
-  for (const auto& [name, value] : Variables{{"SLURM_NODEID", "3"},
-                                             {"SLURM_NTASKS", "12"},
-                                             {"SLURM_STEP_NODELIST", "gn10"},
-                                             {"SLURM_STEP_TASKS_PER_NODE", "11"}}) {
-    CAPTURE(name);
-    CHECK(names_all(message_of(with(slurm, {{name, value}})), {"contradict", name + "=\"" + value + "\""}));
+  const Variables changes{{"SLURM_NODEID", "3"},
+                          {"SLURM_NTASKS", "12"},
+                          {"SLURM_STEP_NODELIST", "gn10"},
+                          {"SLURM_STEP_TASKS_PER_NODE", "11"}};
+  for (const auto& change : changes) {
+    CAPTURE(change.first);
+    CHECK(names_all(message_of(with(slurm, {change})), {"contradict", change.first + "=\"" + change.second + "\""}));
   }
 }
 
