@@ -41,12 +41,19 @@ struct OneCycle {
   double value(std::int64_t step, double first, double peak, double last) const {
     const double total = static_cast<double>(total_steps);
     const double at = static_cast<double>(step < total_steps ? step : total_steps - 1);
-    const double up = options.warmup_fraction * total - 1.0;  // the step of the peak, seldom an integer
+    const double up = rising_steps() - 1.0;  // the step of the peak, seldom an integer
     if (at <= up) return between(first, peak, at, 0.0, up);
     if (!options.three_phase) return between(peak, last, at, up, total - 1.0);
-    const double down = 2.0 * options.warmup_fraction * total - 2.0;
+    const double down = 2.0 * rising_steps() - 2.0;
     if (at <= down) return between(peak, first, at, up, down);
     return between(first, last, at, down, total - 1.0);
+  }
+
+  // 0.1 * 10 must be 1, also where the compiler fuses the product with what follows.
+  double rising_steps() const {
+    const double steps = options.warmup_fraction * static_cast<double>(total_steps);
+    const double rounded = std::round(steps);
+    return std::abs(steps - rounded) < 1e-9 ? rounded : steps;
   }
 
   double between(double from, double to, double at, double start, double end) const {

@@ -10,18 +10,22 @@
 
 namespace lockstep {
 
-/// Parameters for which `matches(name, shape)` holds use these values where given, and the optimizer's where not.
-/// `matches` is any copyable callable of (std::string_view name, const Shape& shape) that returns bool; names are those
-/// of checkpoints, such as "hidden.bias".
-template <class Predicate>
-struct ParameterGroup {
-  Predicate matches;
+/// What a group changes; what is not given stays as the optimizer has it.
+struct GroupOptions {
   std::optional<double> learning_rate{};
   std::optional<double> weight_decay{};
 };
 
+/// The options of the parameters for which `matches(name, shape)` holds. `matches` is any copyable callable of
+/// (std::string_view name, const Shape& shape) that returns bool; names are those of checkpoints: "hidden.bias".
 template <class Predicate>
-ParameterGroup(Predicate, std::optional<double> = {}, std::optional<double> = {}) -> ParameterGroup<Predicate>;
+struct ParameterGroup {
+  Predicate matches;
+  GroupOptions options;
+
+  ParameterGroup(Predicate predicate, GroupOptions group_options)
+      : matches(std::move(predicate)), options(group_options) {}
+};
 
 /// Matches parameters with at most one dimension: biases and the weights of normalisation layers, which weight decay
 /// usually leaves alone.
@@ -82,8 +86,8 @@ struct GroupedOptimizer : Base {
 
   template <class Group>
   static void apply(const Group& group, Base& result) {
-    if (group.learning_rate) result.learning_rate = *group.learning_rate;
-    if (group.weight_decay) result.weight_decay = *group.weight_decay;
+    if (group.options.learning_rate) result.learning_rate = *group.options.learning_rate;
+    if (group.options.weight_decay) result.weight_decay = *group.options.weight_decay;
   }
 };
 

@@ -21,28 +21,28 @@ inline constexpr std::int64_t square_root_bytes = 16;
 inline void square_roots(std::int64_t count, float* values) {
   typedef float Packet __attribute__((vector_size(square_root_bytes)));
   constexpr std::int64_t width = square_root_bytes / static_cast<std::int64_t>(sizeof(float));
-  std::int64_t i = 0;
-  for (; i + width <= count; i += width) {
+  const std::int64_t packed = count - count % width;
+  for (std::int64_t i = 0; i < packed; i += width) {
     Packet packet;
     std::memcpy(&packet, values + i, sizeof packet);
     __asm__(LOCKSTEP_SQUARE_ROOT("ps") : "=x"(packet) : "x"(packet));
     std::memcpy(values + i, &packet, sizeof packet);
   }
-  for (; i < count; ++i) values[i] = std::sqrt(values[i]);
+  for (std::int64_t i = packed; i < count; ++i) values[i] = std::sqrt(values[i]);
 }
 
 /// The same for double.
 inline void square_roots(std::int64_t count, double* values) {
   typedef double Packet __attribute__((vector_size(square_root_bytes)));
   constexpr std::int64_t width = square_root_bytes / static_cast<std::int64_t>(sizeof(double));
-  std::int64_t i = 0;
-  for (; i + width <= count; i += width) {
+  const std::int64_t packed = count - count % width;
+  for (std::int64_t i = 0; i < packed; i += width) {
     Packet packet;
     std::memcpy(&packet, values + i, sizeof packet);
     __asm__(LOCKSTEP_SQUARE_ROOT("pd") : "=x"(packet) : "x"(packet));
     std::memcpy(values + i, &packet, sizeof packet);
   }
-  for (; i < count; ++i) values[i] = std::sqrt(values[i]);
+  for (std::int64_t i = packed; i < count; ++i) values[i] = std::sqrt(values[i]);
 }
 
 #undef LOCKSTEP_SQUARE_ROOT
