@@ -36,7 +36,7 @@ TensorView<const T> view_of_field(const Tensor<T>& tensor) {
 }
 template <class Range>
 requires requires(const Range& range) {
-  { *range.data() } -> Element;
+  requires Element<std::remove_cvref_t<decltype(*range.data())>>;
   { range.size() } -> std::convertible_to<std::size_t>;
 }
 constexpr auto view_of_field(const Range& range) {
