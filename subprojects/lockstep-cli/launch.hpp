@@ -186,8 +186,9 @@ class Launch {
     send_all(SIGCONT);
   }
 
-  /// A rank killed by a signal is surely a cause; one that failed by itself may only have noticed that a peer is gone,
-  /// and be quicker to end. Hence it is blamed, and the rest ended, after a moment in which nobody is found killed.
+  /// After the first failure the others have a moment of their own: they may say what they were doing when their peer
+  /// went, and one of them may be the real cause. A rank killed by a signal surely is one, whereas one that failed by
+  /// itself may only have noticed that a peer is gone, and be quicker to end.
   void note_ended() {
     constexpr double moment = 0.2;
     for (const std::size_t rank : deaths_.collect(processes_)) {
@@ -201,7 +202,7 @@ class Launch {
       }
     }
     if (!verdict_time_) return;
-    if (!first_failure_->killed() && Clock::now() < *verdict_time_ && running_count() > 0) return;
+    if (Clock::now() < *verdict_time_ && running_count() > 0) return;
     verdict_time_.reset();
     still_running_ = running_count();
     if (!kill_time_) end_all(SIGTERM);
