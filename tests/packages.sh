@@ -38,9 +38,11 @@ package_is_there() {
 }
 
 package_list_missing() {
+  list=
   for package in "$@"; do
-    package_is_there "$package" || printf '%s ' "$package"
+    package_is_there "$package" || list="$list${list:+ }$package"
   done
+  printf '%s' "$list"
 }
 
 ensure_packages() {
@@ -48,7 +50,7 @@ ensure_packages() {
   [ -n "$missing" ] || return 0
 
   if ! command -v apt-get >/dev/null 2>&1; then
-    package_says "Missing: $missing(names of the Debian packages). Please install them and run this again."
+    package_says "Missing: $missing (the names of the Debian packages). Please install them and run this again."
     return 1
   fi
   if [ "$(id -u)" -eq 0 ]; then

@@ -35,11 +35,12 @@ ensure_packages g++ meson ninja-build pkg-config python3 libeigen3-dev doctest-d
 export LC_ALL=C.UTF-8
 build=build/tests
 options="-Dbuildtype=debugoptimized -Dwerror=${LOCKSTEP_WERROR:-true} -Dtests=enabled"
-suites=
+selection=
 if [ -n "$sanitize" ]; then
   build=build/tests-$(printf '%s' "$sanitize" | tr ',' '-')
   options="$options -Db_sanitize=$sanitize -Db_lundef=false -Dbenchmarks=disabled"
-  suites='--suite unit --suite long'
+  selection='--suite unit --suite long --timeout-multiplier 4'
+  export LOCKSTEP_TEST_TIMEOUT="${LOCKSTEP_TEST_TIMEOUT:-480}"
   export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_stack_use_after_return=1}"
   export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}"
   export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}"
@@ -62,12 +63,12 @@ meson compile -C "$build" -j "$jobs" || failed_early 'The build failed.'
 names=
 if [ -n "$filter" ]; then
   # "lockstep:unit / core", or "unit - lockstep:core": the last word is the name.
-  names=$(meson test -C "$build" --no-rebuild --setup "$setup" --list $suites 2>/dev/null | sed 's/.*[ :]//' |
+  names=$(meson test -C "$build" --no-rebuild --setup "$setup" --list $selection 2>/dev/null | sed 's/.*[ :]//' |
     grep -E -e "$filter") || failed_early "No test matches '$filter'."
 fi
 
 rm -f "$build"/meson-logs/testlog*.json
 status=0
-meson test -C "$build" --no-rebuild --num-processes "$jobs" --print-errorlogs --setup "$setup" $suites $names || status=$?
+meson test -C "$build" --no-rebuild --num-processes "$jobs" --print-errorlogs --setup "$setup" $selection $names || status=$?
 python3 tests/count.py "$build"/meson-logs/testlog*.json || status=1
 exit "$status"
