@@ -23,16 +23,17 @@ inline std::string describe(const LaunchEnvironment& environment) {
                                   ? std::string("none")
                                   : concat(or_none(environment.master_address), ":", environment.master_port,
                                            environment.master_port_taken ? " (taken by the launcher)" : "");
-  return concat("launcher:    ", environment.launcher, "\n",                                          //
-                "rank:        ", environment.rank, " of ", environment.world_size, "\n",              //
-                "local rank:  ", environment.local_rank, " of ", environment.local_world_size, "\n",  //
-                "hosts:       ", environment.spans_hosts() ? "several" : "one", "\n",                 //
-                "host:        ", host_name(), "\n",                                                   //
-                "cores:       ", available_cores(), "\n",                                             //
-                "job id:      ", environment.job_id, "\n",                                            //
-                "rendezvous:  @", rendezvous_name(environment), "\n",                                 //
-                "master:      ", address, "\n",                                                       //
-                "secret:      ", or_none(environment.secret_file), "\n");
+  std::string text = concat("launcher:    ", environment.launcher, "\n");
+  text += concat("rank:        ", environment.rank, " of ", environment.world_size, "\n");
+  text += concat("local rank:  ", environment.local_rank, " of ", environment.local_world_size, "\n");
+  text += concat("hosts:       ", environment.spans_hosts() ? "several" : "one", "\n");
+  text += concat("host:        ", host_name(), "\n");
+  text += concat("cores:       ", available_cores(), "\n");
+  text += concat("job id:      ", environment.job_id, "\n");
+  text += concat("rendezvous:  @", rendezvous_name(environment), "\n");
+  text += concat("master:      ", address, "\n");
+  text += concat("secret:      ", or_none(environment.secret_file), "\n");
+  return text;
 }
 
 /// Prints the launch environment of this process; throws EnvironmentError when it is contradictory.

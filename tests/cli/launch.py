@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Runs the program `lockstep` as a user does. Usage: launch.py LOCKSTEP_PROGRAM. Prints TAP.
+"""Runs the program `lockstep` as a user does. Usage: launch.py LOCKSTEP_PROGRAM EXCHANGE_PROGRAM. Prints TAP.
 
-The ranks are small shell or Python scripts. Deadlines are generous, for busy machines; a hang still fails."""
+The ranks are small shell or Python scripts, or the program exchange.cpp, which uses the library. Deadlines are generous, for busy machines; a hang still fails."""
 
 import os
 import pty
@@ -14,7 +14,7 @@ import tempfile
 import time
 import unittest
 
-LOCKSTEP = ""
+LOCKSTEP = EXCHANGE = ""
 DEADLINE = 60  # seconds for any one run
 OWN_VARIABLES = re.compile("LOCKSTEP_|RANK$|WORLD_SIZE$|LOCAL_|GROUP_|MASTER_|TORCHELASTIC_|OMPI_|PMI|MPI_|SLURM_|OMP_")
 
@@ -484,6 +484,72 @@ class Environment(unittest.TestCase):
         self.assertIn('WORLD_SIZE="4"', result.stderr)
 
 
+class RanksOfTheLibrary(unittest.TestCase):
+    """The program exchange.cpp: its ranks meet and add up 1 + 2 + ... + world size."""
+
+    def meet(self, variables_of_ranks):
+        """Starts one process per set of variables at the same time; returns what they print."""
+        processes = [subprocess.Popen([EXCHANGE], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                      text=True, env=environment(**variables)) for variables in variables_of_ranks]
+        results = [process.communicate(timeout=DEADLINE) for process in processes]
+        self.assertEqual([process.returncode for process in processes], [0] * len(processes), results)
+        return [re.sub(r", pid \d+", "", output).strip() for output, _ in results]
+
+    def test_under_lockstep_launch(self):
+        result = run("launch", "-n", 3, EXCHANGE)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        lines = sorted(re.sub(r", pid \d+", "", line) for line in result.stdout.splitlines())
+        self.assertEqual(lines, ["[rank 1] lockstep rank 1 of 3, sum 6", "[rank 2] lockstep rank 2 of 3, sum 6",
+                                 "lockstep rank 0 of 3, sum 6"])
+
+    def test_alone(self):
+        self.assertEqual(self.meet([{}]), ["none rank 0 of 1, sum 1"])
+
+    def test_two_jobs_of_torchrun_at_once(self):
+        def rank(number, port):
+            return {"RANK": str(number), "WORLD_SIZE": "2", "LOCAL_RANK": str(number), "LOCAL_WORLD_SIZE": "2",
+                    "MASTER_ADDR": "localhost", "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": "none"}
+
+        ranks = [rank(0, "29500"), rank(0, "29501"), rank(1, "29501"), rank(1, "29500")]
+        expected = ["torchrun rank 0 of 2, sum 3", "torchrun rank 1 of 2, sum 3"]
+        self.assertEqual(sorted(self.meet(ranks)), sorted(2 * expected))
+
+    def test_under_the_variables_of_mpi_and_slurm(self):
+        def openmpi(rank):
+            return {"OMPI_COMM_WORLD_RANK": str(rank), "OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_LOCAL_RANK": str(rank),
+                    "OMPI_COMM_WORLD_LOCAL_SIZE": "2", "PMIX_NAMESPACE": "1974730753"}
+
+        def mpich(rank):  # this process stands for the proxy of the process manager
+            return {"PMI_RANK": str(rank), "PMI_SIZE": "2", "MPI_LOCALRANKID": str(rank), "MPI_LOCALNRANKS": "2"}
+
+        def slurm(rank):
+            return {"SLURM_JOB_ID": "4711", "SLURM_STEP_ID": "0", "SLURM_PROCID": str(rank), "SLURM_NTASKS": "2",
+                    "SLURM_LOCALID": str(rank), "SLURM_NODEID": "0", "SLURM_STEP_TASKS_PER_NODE": "2",
+                    "SLURM_STEP_NODELIST": "gn10"}
+
+        for variables in (openmpi, mpich, slurm):
+            self.assertEqual(self.meet([variables(0), variables(1)]),
+                             [f"{variables.__name__} rank {rank} of 2, sum 3" for rank in (0, 1)])
+
+    def test_survivors_name_the_rank_that_was_killed(self):
+        process = subprocess.Popen([LOCKSTEP, "launch", "-n", "3", EXCHANGE, "forever"], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
+        lines = [process.stdout.readline() for _ in range(3)]
+        victim = int(next(re.search(r"rank 1 of 3, pid (\d+)", line)[1] for line in lines if "rank 1 of 3" in line))
+        os.kill(victim, signal.SIGKILL)
+        _, error = process.communicate(timeout=DEADLINE)
+        self.assertEqual(process.returncode, 137, error)
+        survivors = [line for line in error.splitlines() if re.search(rf"rank 1 .*pid {victim}.* died", line)]
+        self.assertEqual(len(survivors), 2, error)
+        self.assertIn(f"rank 1 (pid {victim}) was killed by signal 9 (Killed)", summary(error)[0])
+
+    def test_a_job_on_several_hosts_is_refused(self):
+        result = subprocess.run([EXCHANGE], capture_output=True, text=True, timeout=DEADLINE, env=environment(
+            RANK="0", WORLD_SIZE="4", LOCAL_RANK="0", LOCAL_WORLD_SIZE="2", MASTER_ADDR="h", MASTER_PORT="1"))
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("works inside one host, but this job has 4 ranks of which 2 run here", result.stderr)
+
+
 class TapResult(unittest.TestResult):
     """Prints one TAP line per test."""
 
@@ -509,8 +575,8 @@ class TapResult(unittest.TestResult):
 
 
 def main():
-    global LOCKSTEP
-    LOCKSTEP = os.path.abspath(sys.argv[1])
+    global LOCKSTEP, EXCHANGE
+    LOCKSTEP, EXCHANGE = map(os.path.abspath, sys.argv[1:])
     tests = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
     print(f"1..{tests.countTestCases()}")
     result = TapResult()

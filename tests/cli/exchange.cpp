@@ -1,0 +1,31 @@
+// A rank for launch.py: joins the job its environment describes and adds up all ranks' numbers, once or until it fails.
+#include <lockstep/comm/launch_environment.hpp>
+#include <lockstep/comm/ring.hpp>
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <span>
+#include <vector>
+
+namespace ls = lockstep;
+
+int main(int argc, char** argv) {
+  const bool forever = argc > 1 && std::strcmp(argv[1], "forever") == 0;
+  try {
+    const ls::LaunchEnvironment environment = ls::LaunchEnvironment::detect();
+    ls::Ring ring(environment);
+    std::vector<float> values(1000, static_cast<float>(ring.rank() + 1));
+    ring.all_reduce(std::span<float>(values));
+    std::printf("%s rank %d of %d, pid %ld, sum %g\n", environment.launcher.c_str(), ring.rank(), ring.size(),
+                static_cast<long>(::getpid()), static_cast<double>(values[999]));
+    std::fflush(stdout);
+    while (forever) ring.all_reduce(std::span<float>(values));
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+  return 0;
+}
