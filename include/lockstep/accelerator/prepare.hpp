@@ -56,12 +56,21 @@ enum class Kind { prepared, model, optimizer, loader, schedule, unknown };
 template <class T, class A>
 consteval Kind kind_of() {
   using B = Bare<T>;
-  if (is_prepared<B>) return Kind::prepared;
-  if (Module<B>) return Kind::model;
-  if (Optimizer<B, typename A::Device, typename A::Scalar>) return Kind::optimizer;
-  if (is_data_loader<B>) return Kind::loader;
-  if (Schedule<B>) return Kind::schedule;
-  return Kind::unknown;
+  // Each question is asked only when those before it were answered no: asking a module whether it is a schedule would
+  // compile its body for an integer.
+  if constexpr (is_prepared<B>) {
+    return Kind::prepared;
+  } else if constexpr (Module<B>) {
+    return Kind::model;
+  } else if constexpr (Optimizer<B, typename A::Device, typename A::Scalar>) {
+    return Kind::optimizer;
+  } else if constexpr (is_data_loader<B>) {
+    return Kind::loader;
+  } else if constexpr (Schedule<B>) {
+    return Kind::schedule;
+  } else {
+    return Kind::unknown;
+  }
 }
 
 template <class A, class... Objects>
