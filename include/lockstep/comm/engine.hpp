@@ -78,7 +78,7 @@ class Engine {
   /// Waits for an operation and all before it.
   void finish(std::uint64_t number) {
     if (number < completed_) return;
-    require_usable();
+    require_no_error();  // the group's failure is seen by the wait, if it comes to that
     wait([&] { return number < completed_; });
   }
 
@@ -131,8 +131,12 @@ class Engine {
  private:
   static constexpr std::chrono::milliseconds longest_nap{50};  // between two looks for peers that died
 
-  void require_usable() {
+  void require_no_error() const {
     if (!poison_.empty()) throw CommunicationError(concat("the communicator has failed before: ", poison_));
+  }
+
+  void require_usable() {
+    require_no_error();
     if (page_.group().failure.state.load(std::memory_order_acquire) != 0) fail_with_group();
   }
 

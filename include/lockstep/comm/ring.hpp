@@ -30,8 +30,8 @@ namespace lockstep {
 struct RingOptions {
   int rank = 0;
   int size = 1;
-  std::string name;                 ///< Under which the ranks meet: the same on all ranks, different for any two jobs.
-  std::optional<JobSecret> secret;  ///< When rank 0 has one, it lets in only those who know it.
+  std::string name = {};  ///< Under which the ranks meet: the same on all ranks, different for any two jobs.
+  std::optional<JobSecret> secret = {};  ///< When rank 0 has one, it lets in only those who know it.
   std::chrono::nanoseconds connect_deadline = std::chrono::seconds(60);  ///< For all ranks to meet.
   std::chrono::nanoseconds deadline = std::chrono::seconds(60);          ///< The longest wait for a peer in a call.
   std::chrono::nanoseconds spin =
