@@ -89,7 +89,8 @@ class Launch {
   using Clock = std::chrono::steady_clock;
 
   static Clock::duration seconds(double value) {
-    return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(value));
+    constexpr double thirty_years = 1e9;  // much more does not fit
+    return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(std::min(value, thirty_years)));
   }
 
   void open_logs() {

@@ -21,7 +21,7 @@ class OutputSink {
   bool empty() const { return pending_.empty(); }
 
   /// True when no more should be read for this stream before some of it is written.
-  bool full() const { return pending_.size() >= 1U << 20; }
+  bool full() const { return pending_.size() >= 1U << 18; }
 
   void append(std::string_view text) {
     if (!closed_) pending_.append(text);

@@ -176,6 +176,10 @@ os._exit(1)
             self.assertEqual(result.returncode, 137, result.stderr)
             self.assertRegex(summary(result)[0], r"rank 1 \(pid \d+\) was killed by signal 9 \(Killed\)")
 
+    def test_a_time_limit_beyond_all_time(self):
+        for limit in ("1e300", "inf"):
+            self.assertEqual(launch(1, "true", "--timeout", limit, "--grace", limit).returncode, 0)
+
     def test_the_time_limit(self):
         begin = time.monotonic()
         result = launch(2, "[ $RANK = 0 ] || sleep 1000", "--timeout", "1")
