@@ -9,6 +9,7 @@
 namespace lockstep::ops {
 
 /// y = function(x), elementwise; dx = dy * function.derivative(x, y). Members of the function object are attributes.
+/// A function with `derivative_is_one` needs no derivative: its gradient is passed on.
 template <class Function>
 struct Unary {
   static constexpr const char* name = Function::name;
@@ -25,11 +26,11 @@ struct Unary {
 
   template <class Context, class T>
   void backward(Context& context, const Result<T>& y, Operand<T> x) const {
-    if (const auto dx = context.gradient(x)) {
-      Context::Kernels::map(
-          context.device, y.value.numel(), dx,
-          [f = function](T gradient, T input, T output) { return gradient * f.derivative(input, output); },
-          y.gradient.data, x.value.data, y.value.data);
+    if constexpr (requires { Function::derivative_is_one; }) {
+      context.pass_gradient(y, x);
+    } else if (const auto dx = context.gradient(x)) {
+      Context::Kernels::map(context.device, y.value.numel(), dx, functions::ChainRule<Function>{function},
+                            y.gradient.data, x.value.data, y.value.data);
     }
   }
 };
@@ -38,10 +39,42 @@ struct Unary {
 
 namespace lockstep {
 
-/// max(x, 0); the gradient at 0 is 0, as in PyTorch.
+/// -x.
 template <Variable V>
-V relu(const V& x) {
-  return x.tape().record(ops::Unary<functions::Relu>{}, x);
+V neg(const V& x) {
+  return x.tape().record(ops::Unary<functions::Neg>{}, x);
+}
+
+/// e^x.
+template <Variable V>
+V exp(const V& x) {
+  return x.tape().record(ops::Unary<functions::Exp>{}, x);
+}
+
+/// The natural logarithm; -inf at 0, NaN below.
+template <Variable V>
+V log(const V& x) {
+  return x.tape().record(ops::Unary<functions::Log>{}, x);
+}
+
+/// The square root; NaN below 0. The gradient at 0 is infinite.
+template <Variable V>
+V sqrt(const V& x) {
+  return x.tape().record(ops::Unary<functions::Sqrt>{}, x);
+}
+
+/// x * x.
+template <Variable V>
+V square(const V& x) {
+  return x.tape().record(ops::Unary<functions::Square>{}, x);
+}
+
+/// x^exponent. Exponents 2 and 1/2 are computed as a product and a square root.
+template <Variable V>
+V pow(const V& x, double exponent) {
+  if (exponent == 2) return square(x);
+  if (exponent == 0.5) return sqrt(x);
+  return x.tape().record(ops::Unary<functions::Pow>{{exponent}}, x);
 }
 
 }  // namespace lockstep

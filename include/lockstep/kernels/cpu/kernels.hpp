@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lockstep/kernels/cpu/attention.hpp>
+#include <lockstep/kernels/cpu/broadcast.hpp>
 #include <lockstep/kernels/cpu/column_sums.hpp>
 #include <lockstep/kernels/cpu/cross_entropy.hpp>
 #include <lockstep/kernels/cpu/dropout.hpp>
@@ -11,6 +12,7 @@
 #include <lockstep/kernels/cpu/matrix_product.hpp>
 #include <lockstep/kernels/cpu/norm.hpp>
 #include <lockstep/kernels/cpu/optimizer.hpp>
+#include <lockstep/kernels/cpu/reduction.hpp>
 #include <lockstep/kernels/cpu/softmax.hpp>
 #include <lockstep/kernels/kernels.hpp>
 #include <lockstep/tensor/cpu.hpp>
@@ -19,6 +21,7 @@ namespace lockstep {
 
 template <>
 struct Kernels<Cpu> : cpu::AttentionKernels<cpu::BlockedEngine>,
+                      cpu::BroadcastKernels,
                       cpu::ColumnSums,
                       cpu::CrossEntropyKernels,
                       cpu::DropoutKernels,
@@ -28,6 +31,7 @@ struct Kernels<Cpu> : cpu::AttentionKernels<cpu::BlockedEngine>,
                       cpu::MatrixProductKernels<cpu::BlockedEngine>,
                       cpu::NormKernels,
                       cpu::OptimizerKernels,
+                      cpu::ReductionKernels,
                       cpu::SoftmaxKernels {};
 
 }  // namespace lockstep
