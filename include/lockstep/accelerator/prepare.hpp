@@ -51,13 +51,17 @@ inline constexpr bool is_prepared<DistributedSchedule<S>> = true;
 template <class L>
 inline constexpr bool is_prepared<DataLoaderShard<L>> = true;
 
+/// One call operator that is no template, as schedules have. A module that lacks LOCKSTEP_FIELDS has `auto` parameters:
+/// asking whether it is a schedule would compile its body for an integer, and the errors would be about that.
+template <class T>
+concept PlainCallable = std::is_pointer_v<T> || requires { &T::operator(); };
+
 enum class Kind { prepared, model, optimizer, loader, schedule, unknown };
 
 template <class T, class A>
 consteval Kind kind_of() {
   using B = Bare<T>;
-  // Each question is asked only when those before it were answered no: asking a module whether it is a schedule would
-  // compile its body for an integer.
+  // Each question is asked only when those before it were answered no.
   if constexpr (is_prepared<B>) {
     return Kind::prepared;
   } else if constexpr (Module<B>) {
@@ -66,7 +70,7 @@ consteval Kind kind_of() {
     return Kind::optimizer;
   } else if constexpr (is_data_loader<B>) {
     return Kind::loader;
-  } else if constexpr (Schedule<B>) {
+  } else if constexpr (PlainCallable<B> && Schedule<B>) {
     return Kind::schedule;
   } else {
     return Kind::unknown;
@@ -188,7 +192,7 @@ class Preparation {
   template <std::size_t I, class T>
   void bind_model() {
     if constexpr (kind_of<T, A>() == Kind::model) {
-      replicas_[models_bound_++] = &accelerator_->add_replica(std::get<I>(modules_).module);
+      replicas_[models_bound_++] = accelerator_->add_replica(std::get<I>(modules_).module);
     }
   }
 
@@ -208,11 +212,11 @@ class Preparation {
     constexpr Kind kind = kind_of<T, A>();
     A& accelerator = *accelerator_;
     if constexpr (kind == Kind::model) {
-      return Prepared(std::move(std::get<I>(modules_).module), name_of(object, "model"), *replicas_[models_made_++],
+      return Prepared(std::move(std::get<I>(modules_).module), name_of(object, "model"), replicas_[models_made_++],
                       accelerator);
     } else if constexpr (kind == Kind::optimizer) {
       const std::size_t i = optimizers_made_++;
-      return Prepared(object_of(object), name_of(object, "optimizer"), clocks_[i], *replicas_[i], accelerator);
+      return Prepared(object_of(object), name_of(object, "optimizer"), clocks_[i], replicas_[i], accelerator);
     } else if constexpr (kind == Kind::loader) {
       return Prepared(shard(static_cast<T&&>(object)), name_of(object, free_loader_name(accelerator.states())),
                       accelerator.gradient_state(), accelerator.states());
@@ -235,7 +239,7 @@ class Preparation {
 
   A* accelerator_;
   std::tuple<OwnedModule<A, Objects>...> modules_;
-  Replica* replicas_[capacity] = {};
+  std::shared_ptr<Replica> replicas_[capacity];
   std::shared_ptr<OptimizerClock> clocks_[capacity];
   std::size_t models_bound_ = 0, clocks_started_ = 0;
   std::size_t models_made_ = 0, optimizers_made_ = 0, schedules_made_ = 0;
