@@ -194,7 +194,11 @@ def products():
                 op_case(family, name, "matmul", {"transpose_a": transpose_a, "transpose_b": transpose_b},
                         {"a": random.uniform(a_shape), "b": random.uniform(b_shape)},
                         lambda a, b, ta=transpose_a, tb=transpose_b: matmul(a, b, ta, tb))
-    for a_shape, b_shape in (([2, 0], [0, 3]), ([0, 3], [3, 2]), ([0, 2, 3], [3, 2])):
+    for a_shape, b_shape in (
+        ([2, 0], [0, 3]), ([0, 3], [3, 2]), ([0, 2, 3], [3, 2]),  # nothing to multiply
+        ([2, 3], [4, 3, 2]), ([1, 2, 3], [4, 3, 2]), ([4, 2, 3], [1, 3, 2]), ([2, 1, 2, 3], [3, 3, 2]),  # broadcast batches
+        ([3], [3]), ([3], [3, 2]), ([2, 3], [3]), ([4, 2, 3], [3]), ([3], [4, 3, 2]),  # vectors
+    ):
         name = f"matmul/{text(a_shape)}_{text(b_shape)}"
         random = Random(name)
         op_case(family, name, "matmul", {"transpose_a": False, "transpose_b": False},
@@ -581,8 +585,102 @@ def schedules():
             total, total_steps=total, cycle_momentum=True, **{names.get(key, key): value for key, value in options.items()})
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# Training: everything together. Outputs: the loss and the norm of the gradients of each step, and the last parameters.
+
+
+def training():
+    family = "training"
+
+    def train(label, op, attributes, parameters, data, loss_of, optimizer_of, scheduler_of, max_norm):
+        """Ten steps of `loss_of(parameters, batch)`; the leading dimension of `data` counts steps."""
+        leaves = {key: torch.nn.Parameter(value.clone()) for key, value in parameters.items()}
+        optimizer = optimizer_of(leaves)
+        scheduler = scheduler_of(optimizer)
+        steps_taken, norms = [], []
+        for step in range(next(iter(data.values())).shape[0]):
+            loss = loss_of(leaves, {key: value[step] for key, value in data.items()})
+            optimizer.zero_grad()
+            loss.backward()
+            norms.append(float(torch.nn.utils.clip_grad_norm_(leaves.values(), max_norm)))
+            optimizer.step()
+            scheduler.step()
+            steps_taken.append(float(loss.detach()))
+        outputs = {"losses": torch.tensor(steps_taken), "norms": torch.tensor(norms)}
+        outputs.update({key: leaf.detach() for key, leaf in leaves.items()})
+        add_case(family, label, op, {**attributes, "max_norm": max_norm}, {**parameters, **data}, outputs)
+
+    # A classifier: two layers, SGD with Nesterov momentum, a cosine.
+    random = Random("training/classifier")
+    parameters = {
+        "hidden.weight": random.uniform([16, 6], -0.5, 0.5), "hidden.bias": random.uniform([16], -0.1, 0.1),
+        "output.weight": random.uniform([4, 16], -0.5, 0.5), "output.bias": random.uniform([4], -0.1, 0.1),
+    }
+    data = {"inputs": random.uniform([10, 8, 6]), "targets": random.integers([10, 8], 0, 4)}
+
+    def classifier(p, batch):
+        hidden = torch.relu(F.linear(batch["inputs"], p["hidden.weight"], p["hidden.bias"]))
+        return F.cross_entropy(F.linear(hidden, p["output.weight"], p["output.bias"]), batch["targets"])
+
+    options = {"learning_rate": 0.1, "momentum": 0.9, "weight_decay": 0.01}
+    train("classifier", "classifier", {**options, "warmup_steps": 2, "total_steps": 10}, parameters, data, classifier,
+          lambda p: torch.optim.SGD(p.values(), lr=0.1, momentum=0.9, weight_decay=0.01, nesterov=True),
+          lambda o: hf.get_cosine_schedule_with_warmup(o, 2, 10), 1.0)
+
+    # A small GPT: two blocks, tied embedding, AdamW with weight decay on matrices only, linear warm-up and decay.
+    random = Random("training/gpt")
+    vocabulary, time, width, heads, batch = 11, 5, 8, 2, 3
+    parameters = {"wte": random.uniform([vocabulary, width], -0.3, 0.3), "wpe": random.uniform([time, width], -0.1, 0.1)}
+
+    def add_norm(name):
+        parameters[f"{name}.weight"] = random.uniform([width], 0.8, 1.2)
+        parameters[f"{name}.bias"] = random.uniform([width], -0.1, 0.1)
+
+    def add_linear(name, out_features, in_features):
+        parameters[f"{name}.weight"] = random.uniform([out_features, in_features], -0.4, 0.4)
+        parameters[f"{name}.bias"] = random.uniform([out_features], -0.1, 0.1)
+
+    for block in range(2):
+        add_norm(f"h.{block}.ln_1")
+        add_linear(f"h.{block}.attn", 3 * width, width)
+        add_linear(f"h.{block}.proj", width, width)
+        add_norm(f"h.{block}.ln_2")
+        add_linear(f"h.{block}.fc", 4 * width, width)
+        add_linear(f"h.{block}.out", width, 4 * width)
+    add_norm("ln_f")
+    targets = random.integers([10, batch, time], 0, vocabulary)
+    targets[:, 0, 0] = -100  # padding
+    data = {"ids": random.integers([10, batch, time], 0, vocabulary), "targets": targets}
+
+    def gpt(p, batch):
+        def norm(x, name):
+            return F.layer_norm(x, [width], p[f"{name}.weight"], p[f"{name}.bias"])
+
+        def linear(x, name):
+            return F.linear(x, p[f"{name}.weight"], p[f"{name}.bias"])
+
+        x = F.embedding(batch["ids"], p["wte"]) + p["wpe"]
+        for block in range(2):
+            name = f"h.{block}"
+            qkv = linear(norm(x, f"{name}.ln_1"), f"{name}.attn")
+            q, k, v = (part.reshape(*part.shape[:2], heads, -1).transpose(1, 2) for part in qkv.split(width, dim=2))
+            y = F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(x.shape)
+            x = x + linear(y, f"{name}.proj")
+            x = x + linear(F.gelu(linear(norm(x, f"{name}.ln_2"), f"{name}.fc"), approximate="tanh"), f"{name}.out")
+        logits = F.linear(norm(x, "ln_f"), p["wte"])
+        return F.cross_entropy(logits.flatten(0, 1), batch["targets"].flatten())
+
+    def groups(p):
+        decayed = [value for value in p.values() if value.dim() > 1]
+        others = [value for value in p.values() if value.dim() <= 1]
+        return torch.optim.AdamW([{"params": decayed}, {"params": others, "weight_decay": 0.0}], lr=0.01, weight_decay=0.1)
+
+    train("gpt", "gpt", {"learning_rate": 0.01, "weight_decay": 0.1, "warmup_steps": 3, "total_steps": 12, "heads": heads,
+                         "blocks": 2}, parameters, data, gpt, groups, lambda o: hf.get_linear_schedule_with_warmup(o, 3, 12), 0.5)
+
+
 def main():
-    for build in (elementwise, products, reductions, shapes, layers, losses, optimizers, clipping, schedules):
+    for build in (elementwise, products, reductions, shapes, layers, losses, optimizers, clipping, schedules, training):
         build()
     for family, cases in families.items():
         header = {"family": family, "cases": len(cases), "dtype": "float64", "torch": torch.__version__,
