@@ -51,8 +51,8 @@ inline void make_directories(const std::string& path) {
   if (is_directory(path)) return;
   const std::string parent = parent_directory(path);
   if (parent != path) make_directories(parent);
-  if (::mkdir(path.c_str(), 0777) != 0 && !(errno == EEXIST && is_directory(path))) {
-    throw io_error("make the directory", path);
+  if (::mkdir(path.c_str(), 0777) != 0 && !is_directory(path)) {  // somebody else may have made it meanwhile
+    throw io_error("make the directory", path, errno == EEXIST ? ENOTDIR : errno);
   }
   flush_path(parent);
 }

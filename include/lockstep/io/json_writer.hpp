@@ -42,7 +42,7 @@ class JsonWriter {
   template <std::integral T>
   void value(T number) {
     separate();
-    detail::append(text_, number);
+    text_ += concat(number);
   }
 
   /// The shortest text that reads back as the same number; throws ArgumentError when it is not finite.

@@ -55,6 +55,19 @@ inline std::vector<const StateEntry*> safetensors_order(std::span<const StateEnt
   return order;
 }
 
+/// Throws ArgumentError when texts are not UTF-8 or a key comes twice.
+inline const Metadata& checked_metadata(const Metadata& metadata) {
+  for (const auto& [key, value] : metadata) {
+    if (valid_utf8_prefix(key) != key.size() || valid_utf8_prefix(value) != value.size()) {
+      throw ArgumentError(concat("the metadata '", key, "' are not UTF-8"));
+    }
+    if (std::count_if(metadata.begin(), metadata.end(), [&](const auto& other) { return other.first == key; }) > 1) {
+      throw ArgumentError(concat("there are two metadata with the key '", key, "'"));
+    }
+  }
+  return metadata;
+}
+
 /// The first bytes of the file: the header's length and the header.
 inline std::string safetensors_header_bytes(std::span<const StateEntry* const> order, const Metadata& metadata) {
   JsonWriter json;
@@ -62,10 +75,7 @@ inline std::string safetensors_header_bytes(std::span<const StateEntry* const> o
   if (!metadata.empty()) {
     json.key("__metadata__");
     json.begin_object();
-    for (const auto& [key, value] : metadata) {
-      if (valid_utf8_prefix(key) != key.size() || valid_utf8_prefix(value) != value.size()) {
-        throw ArgumentError(concat("safetensors: the metadata '", key, "' are not UTF-8"));
-      }
+    for (const auto& [key, value] : checked_metadata(metadata)) {
       json.key(key);
       json.value(value);
     }

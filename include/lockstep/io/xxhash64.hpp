@@ -16,10 +16,11 @@ class XxHash64 {
   explicit XxHash64(std::uint64_t seed = 0) : seed_(seed) {}
 
   void update(const void* bytes, std::size_t size) {
+    if (size == 0) return;
     const auto* from = static_cast<const unsigned char*>(bytes);
     total_ += size;
     if (buffered_ + size < stripe) {
-      if (size > 0) std::memcpy(buffer_.data() + buffered_, from, size);
+      std::memcpy(buffer_.data() + buffered_, from, size);
       buffered_ += size;
       return;
     }
