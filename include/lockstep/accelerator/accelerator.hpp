@@ -88,7 +88,10 @@ class Accelerator {
     if (!(weight >= 0) || weight - weight != 0) {
       throw ArgumentError(concat("backward: the weight must be a finite number that is not negative, got ", weight));
     }
-    if (state_.swept == 0) state_.weight = 0;
+    if (state_.swept == 0) {
+      state_.weight = 0;
+      forget_ended_models();
+    }
     ++state_.swept;
     state_.weight += weight;
     if (state_.sync_gradients) {
@@ -192,10 +195,10 @@ class Accelerator {
   /// Returns when every rank has called it. Collective.
   void wait_for_everyone() { communicator_.barrier(); }
 
-  /// Iterates over a loader and shows a progress bar on rank 0.
+  /// Iterates over a loader, for an epoch or a number of steps, and shows a progress bar on rank 0.
   template <class Loader>
-  ProgressRange<Loader> progress(Loader& loader, std::string_view description = "train") {
-    return ProgressRange<Loader>(loader, std::string(description), is_main_process());
+  ProgressRange<Loader> progress(Loader& loader, const ProgressOptions& options = {}) {
+    return ProgressRange<Loader>(loader, options, is_main_process());
   }
 
   /// Saves parameters, optimizer states, schedules' clocks, loader positions and the step to a directory, atomically:
@@ -237,15 +240,16 @@ class Accelerator {
 
   /// Binds a module to memory of its own. Collective.
   template <Module M>
-  Replica& add_replica(M& module) {
+  std::shared_ptr<Replica> add_replica(M& module) {
+    forget_ended_models();
     replicas_.push_back(
         std::make_unique<Replica>(module, parameters_, device_, communicator_, strategy_.buckets, options_.seed));
-    return *replicas_.back();
+    return replicas_.back();
   }
 
  private:
   void backward_and_exchange(typename Tape::Variable loss, Scalar weight) {
-    typename Strategy::template SweepOf<Replica> sweep(std::span<const std::unique_ptr<Replica>>{replicas_});
+    typename Strategy::template SweepOf<Replica> sweep(std::span<const std::shared_ptr<Replica>>{replicas_});
     const double local_weight = state_.weight;
     weight_ = local_weight;
     auto total = communicator_.all_reduce_async(std::span<double>(&weight_, 1), Reduction::sum);
@@ -258,6 +262,11 @@ class Accelerator {
     state_.swept = 0;
     ++state_.iteration;
     if (!state_.tree) state_.micro_batch = 0;
+  }
+
+  /// Models that only the accelerator holds take part in nothing any more.
+  void forget_ended_models() {
+    std::erase_if(replicas_, [](const std::shared_ptr<Replica>& replica) { return replica.use_count() == 1; });
   }
 
   /// Random numbers of the next forward pass: the same for a micro-batch whichever rank has it.
@@ -305,7 +314,7 @@ class Accelerator {
   GradientState state_;
   StateRegistry states_;
   std::shared_ptr<StateGroup> registration_;
-  std::vector<std::unique_ptr<Replica>> replicas_;
+  std::vector<std::shared_ptr<Replica>> replicas_;
   double weight_ = 0;  // at one address while it is being summed over ranks
 };
 

@@ -43,10 +43,10 @@ class DistributedModel {
   using Scalar = typename AcceleratorType::Scalar;
   using Replica = typename AcceleratorType::Replica;
 
-  DistributedModel(ModuleType module, std::string name, Replica& replica, AcceleratorType& accelerator)
+  DistributedModel(ModuleType module, std::string name, std::shared_ptr<Replica> replica, AcceleratorType& accelerator)
       : module_(std::move(module)),
         name_(std::move(name)),
-        replica_(&replica),
+        replica_(std::move(replica)),
         accelerator_(&accelerator),
         registration_(accelerator.states().add({name_, array_entries(), {}})) {}
   DistributedModel(const DistributedModel&) = delete;
@@ -108,7 +108,7 @@ class DistributedModel {
 
   ModuleType module_;
   std::string name_;
-  Replica* replica_;
+  std::shared_ptr<Replica> replica_;
   AcceleratorType* accelerator_;
   std::shared_ptr<StateGroup> registration_;
   bool training_ = true;

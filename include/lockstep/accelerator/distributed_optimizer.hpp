@@ -24,14 +24,14 @@ class DistributedOptimizer {
   using Replica = typename AcceleratorType::Replica;
 
   DistributedOptimizer(OptimizerType optimizer, std::string name, std::shared_ptr<OptimizerClock> clock,
-                       Replica& replica, AcceleratorType& accelerator)
+                       std::shared_ptr<Replica> replica, AcceleratorType& accelerator)
       : optimizer_(std::move(optimizer)),
         name_(std::move(name)),
-        replica_(&replica),
+        replica_(std::move(replica)),
         accelerator_(&accelerator),
         clock_(std::move(clock)) {
     validate(optimizer_);
-    const auto& layout = replica.store().layout();
+    const auto& layout = replica_->store().layout();
     for (std::size_t i = 0; i < optimizer_.state_names().size(); ++i) {
       states_.push_back(
           accelerator.device().allocate(static_cast<std::size_t>(layout.trainable_size) * sizeof(Scalar)));
@@ -125,7 +125,7 @@ class DistributedOptimizer {
 
   OptimizerType optimizer_;
   std::string name_;
-  Replica* replica_;
+  std::shared_ptr<Replica> replica_;
   AcceleratorType* accelerator_;
   std::vector<typename Device::Memory> states_;  // one flat buffer for each state name
   std::shared_ptr<OptimizerClock> clock_;        // shared with the schedule

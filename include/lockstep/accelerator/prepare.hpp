@@ -51,10 +51,10 @@ inline constexpr bool is_prepared<DistributedSchedule<S>> = true;
 template <class L>
 inline constexpr bool is_prepared<DataLoaderShard<L>> = true;
 
-/// One call operator that is no template, as schedules have. A module that lacks LOCKSTEP_FIELDS has `auto` parameters:
-/// asking whether it is a schedule would compile its body for an integer, and the errors would be about that.
+/// A schedule whose call operator is no template. Asking whether a module without LOCKSTEP_FIELDS is a schedule would
+/// compile its body, with its `auto` parameters, for an integer; the errors would be about that.
 template <class T>
-concept PlainCallable = std::is_pointer_v<T> || requires { &T::operator(); };
+concept PlainSchedule = (std::is_pointer_v<T> || requires { sizeof(&T::operator()); }) && Schedule<T>;
 
 enum class Kind { prepared, model, optimizer, loader, schedule, unknown };
 
@@ -70,7 +70,7 @@ consteval Kind kind_of() {
     return Kind::optimizer;
   } else if constexpr (is_data_loader<B>) {
     return Kind::loader;
-  } else if constexpr (PlainCallable<B> && Schedule<B>) {
+  } else if constexpr (PlainSchedule<B>) {
     return Kind::schedule;
   } else {
     return Kind::unknown;

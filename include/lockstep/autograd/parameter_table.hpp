@@ -45,7 +45,11 @@ class ParameterTable {
           "a module was called whose parameters have no values: call the object that prepare() or bind() returned, "
           "not the description it was made from");
     }
-    return (*this)[handle.index];
+    Slot<T>& slot = (*this)[handle.index];
+    if (slot.value == nullptr && slot.shape.numel() > 0) {
+      throw ArgumentError("a module was called whose parameters are gone: the model it was prepared as has ended");
+    }
+    return slot;
   }
 
  private:

@@ -1,5 +1,6 @@
 // Philox4x32-10: random numbers as a pure function of (key, counter), so that a stream can be entered anywhere and
-// does not depend on the number of threads or ranks. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC'11.
+// does not depend on the number of threads or ranks. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
+// SC'11.
 #pragma once
 
 #include <array>
@@ -51,8 +52,8 @@ class Philox {
 
   /// The four words at positions 4 * index ... 4 * index + 3.
   constexpr PhiloxCounter block(std::uint64_t index) const {
-    return philox4x32({static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32), stream_[0], stream_[1]},
-                      key_);
+    return philox4x32(
+        {static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32), stream_[0], stream_[1]}, key_);
   }
 
   /// The next word.

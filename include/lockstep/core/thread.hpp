@@ -19,8 +19,7 @@ class Thread {
 
   /// Throws EnvironmentError when the system has no thread left to give.
   template <class Callable>
-    requires(!std::is_same_v<std::decay_t<Callable>, Thread>)
-  explicit Thread(Callable&& callable) {
+  requires(!std::is_same_v<std::decay_t<Callable>, Thread>) explicit Thread(Callable&& callable) {
     using Stored = std::decay_t<Callable>;
     auto stored = std::make_unique<Stored>(std::forward<Callable>(callable));
     const int status = ::pthread_create(

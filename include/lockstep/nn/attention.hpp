@@ -10,6 +10,9 @@ namespace lockstep {
 struct AttentionOptions {
   bool bias = true;
   double dropout = 0;  // of the output, in train mode
+  Initializer in_initializer = init::linear_default();
+  Initializer out_initializer = init::linear_default();
+  Initializer bias_initializer = init::linear_default();
 };
 
 /// Multi-head causal self-attention over x [batch, time, width]: softmax(q k^T / sqrt(width / heads)) v per head, where
@@ -17,8 +20,8 @@ struct AttentionOptions {
 /// the attention reads its result in place.
 struct CausalSelfAttention {
   CausalSelfAttention(std::int64_t width, std::int64_t head_count, const AttentionOptions& options = {})
-      : in_proj(width, 3 * width, {.bias = options.bias}),
-        out_proj(width, width, {.bias = options.bias}),
+      : in_proj(width, 3 * width, {options.bias, options.in_initializer, options.bias_initializer}),
+        out_proj(width, width, {options.bias, options.out_initializer, options.bias_initializer}),
         output_dropout(options.dropout),
         heads(head_count) {
     if (head_count < 1 || width % head_count != 0) {

@@ -12,7 +12,8 @@
 namespace lockstep {
 
 /// Owns the parameters of one module. Gradient buckets, shards, clipping and optimizer steps work on ranges of its flat
-/// buffers. The memory comes from whoever must reach it: a device, or a communicator whose peers read it directly.
+/// buffers. The table must outlive it. The memory comes from whoever must reach it: a device, or a communicator whose
+/// peers read it directly.
 template <class T, class Memory>
 class ParameterStore {
  public:
@@ -36,6 +37,16 @@ class ParameterStore {
       parameter.index = first_index_ + static_cast<std::int32_t>(i);
       initialize(value(i).span(), parameter.initializer, parameter.shape, name, seed);
     });
+  }
+
+  ParameterStore(const ParameterStore&) = delete;
+  ParameterStore& operator=(const ParameterStore&) = delete;
+  ~ParameterStore() {
+    for (std::size_t i = 0; i < layout_.ranges.size(); ++i) {
+      slot(i).value = nullptr;
+      slot(i).gradient = nullptr;
+      slot(i).requires_grad = false;
+    }
   }
 
   const ParameterLayout& layout() const { return layout_; }

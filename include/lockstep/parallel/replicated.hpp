@@ -67,6 +67,9 @@ class Replica {
     return next_bucket_ == buckets.size();
   }
 
+  /// Advances exchanges under way without blocking.
+  void progress() { communicator_->progress(); }
+
   /// Waits for all buckets and multiplies the sums by `scale`.
   void finish_exchange(T scale) {
     const auto buckets = buckets_.buckets();
@@ -117,7 +120,7 @@ class Replica {
 template <class ReplicaType>
 class ReplicatedSweep {
  public:
-  explicit ReplicatedSweep(std::span<const std::unique_ptr<ReplicaType>> replicas)
+  explicit ReplicatedSweep(std::span<const std::shared_ptr<ReplicaType>> replicas)
       : replicas_(replicas), turn_(replicas.size()) {
     for (const auto& replica : replicas_) replica->begin_sweep();
   }
@@ -153,12 +156,13 @@ class ReplicatedSweep {
   void advance() {
     while (turn_ > 0) {
       ReplicaType& replica = *replicas_[turn_ - 1];
-      if (replica.used() && !replica.exchange_ready_buckets()) return;
+      if (replica.used() && !replica.exchange_ready_buckets()) break;
       --turn_;
     }
+    if (!replicas_.empty()) replicas_.front()->progress();
   }
 
-  std::span<const std::unique_ptr<ReplicaType>> replicas_;
+  std::span<const std::shared_ptr<ReplicaType>> replicas_;
   std::size_t turn_;  // models from here on are on their way
 };
 

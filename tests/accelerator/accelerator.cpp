@@ -1,0 +1,183 @@
+#include "training.hpp"
+
+#include <lockstep/accelerator/accelerator.hpp>
+
+using namespace lockstep;
+using namespace lockstep::testing;
+
+TEST_CASE("with a fixed number of micro-batches the parameters are the same, bit for bit, for 1, 2 and 4 ranks") {
+  for (const double dropout : {0.0, 0.3}) {
+    CAPTURE(dropout);
+    TrainingOptions options{.micro_batches = 4, .dropout = dropout};
+    const std::string expected = train_all(options)[0];
+    REQUIRE(expected.size() > 1000);
+    for (const Transport transport : {Transport::threads, Transport::ring}) {
+      for (const int ranks : {1, 2, 4}) {
+        CAPTURE(static_cast<int>(transport));
+        CAPTURE(ranks);
+        options.transport = transport;
+        options.ranks = ranks;
+        for (const std::string& result : train_all(options)) CHECK(result == expected);
+      }
+    }
+  }
+}
+
+TEST_CASE("more micro-batches per rank: the tree over 8 leaves has the same bits on 1, 2, 4 and 8 ranks") {
+  TrainingOptions options{.steps = 6, .micro_batches = 8};
+  const std::string expected = train_all(options)[0];
+  for (const int ranks : {2, 4, 8}) {
+    options.transport = Transport::threads;
+    options.ranks = ranks;
+    for (const std::string& result : train_all(options)) CHECK(result == expected);
+  }
+}
+
+TEST_CASE("without micro-batches the ranks agree bit for bit, and with one rank up to rounding") {
+  TrainingOptions options;
+  const std::string expected = train_all(options)[0];
+  for (const Transport transport : {Transport::threads, Transport::ring}) {
+    for (const int ranks : {2, 4}) {
+      CAPTURE(static_cast<int>(transport));
+      CAPTURE(ranks);
+      options.transport = transport;
+      options.ranks = ranks;
+      const auto results = train_all(options);
+      CHECK(difference(expected, results[0]) < 1e-5);
+      for (const std::string& result : results) CHECK(result == results[0]);
+    }
+  }
+}
+
+TEST_CASE("frozen and unused parameters stay what they are, at 2 ranks as at one") {
+  for (const bool frozen : {true, false}) {
+    CAPTURE(frozen);
+    TrainingOptions options{.micro_batches = 2, .freeze_hidden = frozen, .skip_shared = !frozen};
+    const std::string expected = train_all(options)[0];
+    options.transport = Transport::threads;
+    options.ranks = 2;
+    for (const std::string& result : train_all(options)) CHECK(result == expected);
+  }
+}
+
+namespace {
+
+/// One weight; its gradient is the mean input.
+struct Slope {
+  Parameter weight{Shape{1, 1}, init::zeros()};
+  template <Variable V>
+  V operator()(const V& x) const {
+    return mean(linear(x, weight));
+  }
+  LOCKSTEP_FIELDS(weight)
+};
+
+}  // namespace
+
+TEST_CASE("backward divides the weighted sum of gradients by the sum of weights, over ranks and micro-batches") {
+  // Micro-batches with gradients 1, 2, 3, 4 and weights 1, 3, 5, 7 on 2 ranks with 2 each.
+  const double expected = (1.0 * 1 + 3 * 2 + 5 * 3 + 7 * 4) / 16.0;
+  launch_threads(2, [&](Threads communicator) {
+    Accelerator<CpuThreads> accelerator(std::move(communicator), {.gradient_accumulation_steps = 2});
+    auto [model, optimizer] = accelerator.prepare(Slope{}, SGD{.learning_rate = 1});
+    for (int i = 0; i < 2; ++i) {
+      const auto gradient = static_cast<float>(2 * i + accelerator.rank() + 1);
+      accelerator.accumulate();
+      CHECK(accelerator.sync_gradients() == (i == 1));
+      accelerator.backward(model(Tensor<float>::full({1, 1}, gradient)), 2 * gradient - 1);
+      optimizer.step();
+      optimizer.zero_grad();
+    }
+    CHECK(static_cast<double>(model.parameter("weight")[0]) == doctest::Approx(-expected).epsilon(1e-6));
+    CHECK(optimizer.step_count() == 1);
+  });
+}
+
+TEST_CASE("accumulate ends a window at every k-th batch and at the last batch of a loader") {
+  Accelerator<SingleDevice<Cpu>> accelerator(Single{}, {.gradient_accumulation_steps = 2});
+  auto dataset = TensorDataset(Tensor<float>::full({5, 1}, 1.0F), Tensor<float>(Shape{5, 1}));
+  auto [model, optimizer, loader] =
+      accelerator.prepare(Slope{}, SGD{.learning_rate = 1}, DataLoader{dataset, {.batch_size = 1}});
+  std::string trace;
+  for (int epoch = 0; epoch < 2; ++epoch) {
+    for (auto& batch : loader) {
+      accelerator.accumulate();
+      accelerator.backward(model(batch.inputs));
+      optimizer.step();
+      optimizer.zero_grad();
+      trace += accelerator.sync_gradients() ? 'T' : 'F';
+    }
+  }
+  CHECK(trace == "FTFTTFTFTT");
+  CHECK(optimizer.step_count() == 6);
+  CHECK(static_cast<double>(model.parameter("weight")[0]) == doctest::Approx(-6));  // each window's mean gradient is 1
+}
+
+TEST_CASE("backward refuses what cannot be a loss and names the way out") {
+  Accelerator<SingleDevice<Cpu>> accelerator(Single{});
+  auto model = accelerator.prepare(Linear{2, 2});
+  CHECK_THROWS_WITH_AS(accelerator.backward(model(Tensor<float>(Shape{1, 2}))), doctest::Contains("[1, 2]"), ShapeError);
+  auto loss = mean(model(Tensor<float>(Shape{1, 2})));
+  CHECK_THROWS_AS(accelerator.backward(loss, -1), ArgumentError);
+  accelerator.backward(loss);
+  CHECK_THROWS_WITH_AS(accelerator.backward(loss), doctest::Contains("swept already"), ArgumentError);
+}
+
+TEST_CASE("a step without gradients is an error, not a silent weight decay") {
+  Accelerator<SingleDevice<Cpu>> accelerator(Single{});
+  auto [model, optimizer] = accelerator.prepare(Linear{2, 2}, AdamW{});
+  CHECK_THROWS_WITH_AS(optimizer.step(), doctest::Contains("backward"), ArgumentError);
+}
+
+TEST_CASE("detect_anomaly names the first op that made a NaN") {
+  Accelerator<SingleDevice<Cpu>> accelerator(Single{}, {.detect_anomaly = true});
+  auto model = accelerator.prepare(Linear{2, 2});
+  model.parameter("weight")[0] = -1e30F;
+  CHECK_THROWS_WITH_AS(mean(exp(model(Tensor<float>::full({1, 2}, -1e30F)))), doctest::Contains("'linear'"), NumericalError);
+}
+
+TEST_CASE("options that do not go with the number of ranks are refused") {
+  CHECK_THROWS_AS(validate(AcceleratorOptions{.gradient_accumulation_steps = 0}, 1), ArgumentError);
+  CHECK_THROWS_WITH_AS(validate(AcceleratorOptions{.micro_batches = 4}, 3), doctest::Contains("(3)"), ArgumentError);
+  CHECK_NOTHROW(validate(AcceleratorOptions{.micro_batches = 4}, 2));
+}
+
+TEST_CASE("gather joins rows in rank order, ragged ones too, and scalars become rows") {
+  launch_threads(3, [](Threads communicator) {
+    Accelerator<CpuThreads> accelerator(std::move(communicator));
+    const auto rank = accelerator.rank();
+    const auto rows = accelerator.gather(Tensor<float>::full({rank + 1, 2}, static_cast<float>(rank)));
+    CHECK(rows.shape() == Shape{6, 2});
+    for (std::int64_t i = 0; i < 12; ++i) CHECK(rows[i] == (i < 2 ? 0.0F : i < 6 ? 1.0F : 2.0F));
+    CHECK(accelerator.gather(Tensor<std::int32_t>::full({}, rank)).shape() == Shape{3});
+    CHECK(accelerator.reduce(rank + 1) == 6);
+    CHECK(accelerator.reduce(static_cast<double>(rank), Reduction::mean) == 1.0);
+    accelerator.wait_for_everyone();
+  });
+}
+
+TEST_CASE("gather of rows that differ names both ranks") {
+  CHECK_THROWS_WITH_AS(launch_threads(2,
+                                      [](Threads communicator) {
+                                        Accelerator<CpuThreads> accelerator(std::move(communicator));
+                                        accelerator.gather(Tensor<float>(Shape{1, 2 + accelerator.rank()}));
+                                      }),
+                       doctest::Contains("elements"), ShapeError);
+}
+
+TEST_CASE("gather_for_metrics restores the data set's order without padding") {
+  launch_threads(2, [](Threads communicator) {
+    Accelerator<CpuThreads> accelerator(std::move(communicator));
+    Tensor<float> inputs(Shape{11, 1});
+    for (std::int64_t i = 0; i < 11; ++i) inputs[i] = static_cast<float>(i);
+    auto dataset = TensorDataset(std::move(inputs), Tensor<float>(Shape{11, 1}));
+    auto loader = accelerator.prepare(DataLoader{dataset, {.batch_size = 3}});
+    std::vector<float> seen;
+    for (auto& batch : loader) {
+      const auto all = accelerator.gather_for_metrics(batch.inputs, batch);
+      seen.insert(seen.end(), all.span().begin(), all.span().end());
+    }
+    REQUIRE(seen.size() == 11);
+    for (std::size_t i = 0; i < 11; ++i) CHECK(seen[i] == static_cast<float>(i));
+  });
+}

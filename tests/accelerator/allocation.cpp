@@ -1,0 +1,93 @@
+// Counts heap allocations of training steps: after the third step there are none.
+#include "training.hpp"
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+namespace {
+
+std::atomic<long> allocations{0};
+std::atomic<bool> counting{false};
+
+void count() {
+  if (counting.load(std::memory_order_relaxed)) allocations.fetch_add(1, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+
+// glibc's allocator under its other names, so that every malloc of the program passes through here.
+extern "C" {
+void* __libc_malloc(std::size_t);
+void* __libc_calloc(std::size_t, std::size_t);
+void* __libc_realloc(void*, std::size_t);
+void* __libc_memalign(std::size_t, std::size_t);
+
+void* malloc(std::size_t size) {
+  count();
+  return __libc_malloc(size);
+}
+void* calloc(std::size_t number, std::size_t size) {
+  count();
+  return __libc_calloc(number, size);
+}
+void* realloc(void* block, std::size_t size) {
+  count();
+  return __libc_realloc(block, size);
+}
+void* aligned_alloc(std::size_t alignment, std::size_t size) {
+  count();
+  return __libc_memalign(alignment, size);
+}
+}
+
+using namespace lockstep;
+using namespace lockstep::testing;
+
+TEST_CASE("the counter counts") {
+  counting = true;
+  const long before = allocations;
+  delete new int(1);
+  std::free(std::malloc(16));
+  counting = false;
+  CHECK(allocations - before == 2);
+}
+
+TEST_CASE("after the third step a training step allocates nothing, at 1 and 2 ranks") {
+  for (const int ranks : {1, 2}) {
+    for (const std::int64_t prefetch : {0, 2}) {
+      CAPTURE(ranks);
+      CAPTURE(prefetch);
+      allocations = 0;
+      const auto dataset = test_data(400);
+      launch_threads(ranks, [&](Threads communicator) {
+        Accelerator<CpuThreads> accelerator(std::move(communicator));
+        auto [model, optimizer, loader, schedule] = accelerator.prepare(
+            TestNet(0.1), AdamW{}, DataLoader{dataset, {.batch_size = 4, .shuffle = true, .prefetch = prefetch}},
+            cosine_with_warmup(2, 100));
+        std::int64_t step = 0;
+        for (auto& batch : loader) {
+          if (step == 3) {
+            accelerator.wait_for_everyone();
+            if (accelerator.is_main_process()) counting = true;
+            accelerator.wait_for_everyone();
+          }
+          accelerator.backward(cross_entropy(model(batch.inputs), batch.targets));
+          accelerator.clip_grad_norm(model, 1.0);
+          optimizer.step();
+          schedule.step();
+          optimizer.zero_grad();
+          if (++step == 23) break;
+        }
+        accelerator.wait_for_everyone();
+        if (accelerator.is_main_process()) counting = false;
+        accelerator.wait_for_everyone();
+      });
+      CHECK(allocations == 0);
+    }
+  }
+}
+
+#endif
