@@ -61,7 +61,8 @@ inline const Metadata& checked_metadata(const Metadata& metadata) {
     if (valid_utf8_prefix(key) != key.size() || valid_utf8_prefix(value) != value.size()) {
       throw ArgumentError(concat("the metadata '", key, "' are not UTF-8"));
     }
-    if (std::count_if(metadata.begin(), metadata.end(), [&](const auto& other) { return other.first == key; }) > 1) {
+    if (std::count_if(metadata.begin(), metadata.end(),
+                      [&name = key](const auto& other) { return other.first == name; }) > 1) {
       throw ArgumentError(concat("there are two metadata with the key '", key, "'"));
     }
   }
