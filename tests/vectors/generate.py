@@ -161,6 +161,11 @@ def elementwise():
         name = f"pow/negative_{exponent}"
         op_case(family, name, "pow", {"exponent": exponent}, {"x": Random(name).uniform([2, 3], -2.0, -0.2)},
                 lambda x, e=exponent: torch.pow(x, e))
+    for left, right in (([2, 3], [2, 3]), ([2, 3], [3]), ([2, 1], [3]), ([2, 3], [])):
+        name = f"pow_variable/{text(left)}_{text(right)}"
+        random = Random(name)
+        op_case(family, name, "pow_variable", {}, {"a": random.uniform(left, 0.2, 2.0), "b": random.uniform(right)},
+                lambda a, b: torch.pow(a, b))
     for exponent in (2.0, 1.0, 0.0):
         op_case(family, f"pow/zero_{exponent}", "pow", {"exponent": exponent}, {"x": values(0, 1, -1)},
                 lambda x, e=exponent: torch.pow(x, e))
@@ -312,6 +317,38 @@ def shapes():
         name = f"embedding/{count}x{width}_{text(list(ids.shape))}"
         op_case(family, name, "embedding", {}, {"ids": ids, "weight": Random(name).uniform([count, width])},
                 lambda ids, weight: F.embedding(ids, weight))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Small graphs in which a value is used more than once: gradients meet, and their memory must not.
+
+
+def graphs():
+    family = "graphs"
+    attention = lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    for op, shapes_of_inputs, function in (
+        ("x_plus_x", {"x": [2, 3]}, lambda x: x + x),
+        ("x_minus_x", {"x": [2, 3]}, lambda x: x - x),
+        ("x_times_x", {"x": [2, 3]}, lambda x: x * x),
+        ("x_over_x", {"x": [2, 3]}, lambda x: x / x),
+        ("x_plus_x_plus_x", {"x": [2, 3]}, lambda x: x + x + x),
+        ("x_plus_sum_twice", {"x": [2, 3], "r": [3]}, lambda x, r: x + (r + r)),
+        ("scale_and_shift", {"x": [2, 3], "r": [3]}, lambda x, r: x * r + r),
+        ("residual", {"x": [2, 3]}, lambda x: (x + torch.relu(x)) * (x - torch.tanh(x))),
+        ("shared_sum", {"x": [2, 3], "r": [2, 3]}, lambda x, r: (x + r) * (x + r) + (x + r) + x),
+        ("one_sum_used_thrice", {"x": [2, 3], "r": [2, 3]}, lambda x, r: (lambda z: z * z + z + x)(x + r)),
+        ("matmul_self", {"x": [3, 3]}, lambda x: x @ x),
+        ("gram", {"x": [2, 3]}, lambda x: x @ x.T),
+        ("attend_self", {"x": [1, 2, 3, 4]}, lambda x: attention(x, x, x)),
+        ("reshape_and_add", {"x": [2, 3]}, lambda x: x.reshape(3, 2) + x.reshape(3, 2)),
+        ("reshape_and_keep", {"x": [2, 3]}, lambda x: x.reshape(6) * 2.0 + (x * x).reshape(6)),
+        ("concat_self", {"x": [2, 3]}, lambda x: torch.cat([x, x * 2.0, x], 0)),
+        ("slices", {"x": [4, 3]}, lambda x: x[0:2] * x[2:4] + x[1:3]),
+        ("loss_of_two", {"x": [2, 3], "r": [2, 3]}, lambda x, r: (x - r).pow(2).mean() + x.sum() * 0.5),
+    ):
+        name = f"graph/{op}"
+        random = Random(name)
+        op_case(family, name, op, {}, {key: random.uniform(shape) for key, shape in shapes_of_inputs.items()}, function)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -680,7 +717,7 @@ def training():
 
 
 def main():
-    for build in (elementwise, products, reductions, shapes, layers, losses, optimizers, clipping, schedules, training):
+    for build in (elementwise, products, reductions, shapes, graphs, layers, losses, optimizers, clipping, schedules, training):
         build()
     for family, cases in families.items():
         header = {"family": family, "cases": len(cases), "dtype": "float64", "torch": torch.__version__,
