@@ -8,7 +8,6 @@
 #include <array>
 #include <concepts>
 #include <cstdint>
-#include <ranges>
 #include <span>
 #include <type_traits>
 
