@@ -214,6 +214,10 @@ class ProgressRange {
     explicit Iterator(ProgressRange& range) : range_(&range) {
       if (!range_->complete()) start_epoch();
     }
+    Iterator(const Iterator&) = delete;
+    Iterator& operator=(const Iterator&) = delete;
+    ~Iterator() { range_->bar_.close(); }
+
     auto& operator*() const { return *epoch_->batch; }
     Iterator& operator++() {
       range_->bar_.advance();
