@@ -79,7 +79,7 @@ class Tape {
     const std::array<Slot<Scalar>*, sizeof...(Inputs)> slots{inputs.slot_or_null()...};
     return [&]<std::size_t... I>(std::index_sequence<I...>) {
       return run(op, std::span<Slot<Scalar>* const>(slots), op.shape(shape_of(slots[I])...),
-                 [&](TensorView<Scalar> y) { op.forward(context_, y, detail::view_of(slots[I])...); });
+                 [&](auto& typed, auto y) { typed.forward(context_, y, detail::view_of(slots[I])...); });
     }
     (std::make_index_sequence<sizeof...(Inputs)>{});
   }
@@ -99,8 +99,8 @@ class Tape {
       views[i] = detail::view_of(slots[i]);
     }
     return run(op, std::span<Slot<Scalar>* const>(slots, inputs.size()),
-               op.shape(std::span<const Shape>(shapes, inputs.size())), [&](TensorView<Scalar> y) {
-                 op.forward(context_, y, std::span<const TensorView<const Scalar>>(views, inputs.size()));
+               op.shape(std::span<const Shape>(shapes, inputs.size())), [&](auto& typed, auto y) {
+                 typed.forward(context_, y, std::span<const TensorView<const Scalar>>(views, inputs.size()));
                });
   }
 
@@ -194,7 +194,7 @@ class Tape {
       output = new_slot(shape, inputs[0]->value, requires_grad);
     } else {
       output = new_slot(shape, activations_.template allocate<Scalar>(shape.numel()), requires_grad);
-      forward(TensorView<Scalar>{output->value, shape});
+      forward(op, TensorView<Scalar>{output->value, shape});
       temporary_.rewind();
       if (detect_anomaly_) check_finite<Op>(*output, inputs);
     }

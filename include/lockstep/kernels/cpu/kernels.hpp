@@ -12,6 +12,7 @@
 #include <lockstep/kernels/cpu/matrix_product.hpp>
 #include <lockstep/kernels/cpu/norm.hpp>
 #include <lockstep/kernels/cpu/optimizer.hpp>
+#include <lockstep/kernels/cpu/rearrange.hpp>
 #include <lockstep/kernels/cpu/reduction.hpp>
 #include <lockstep/kernels/cpu/softmax.hpp>
 #include <lockstep/kernels/kernels.hpp>
@@ -31,6 +32,7 @@ struct Kernels<Cpu> : cpu::AttentionKernels<cpu::BlockedEngine>,
                       cpu::MatrixProductKernels<cpu::BlockedEngine>,
                       cpu::NormKernels,
                       cpu::OptimizerKernels,
+                      cpu::RearrangeKernels,
                       cpu::ReductionKernels,
                       cpu::SoftmaxKernels {};
 
