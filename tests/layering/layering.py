@@ -107,7 +107,7 @@ class Tree:
             folder = parts[0] if len(parts) > 1 else ""
             headers.setdefault(folder, []).append("/".join(parts[1:] if folder else parts))
         tests = {}
-        for folder in [*LAYERS, "static"]:
+        for folder in [*LAYERS, "static", "vectors"]:
             base = self.root / "tests" / folder
             tests[folder] = [p.relative_to(base).as_posix() for p in self.files
                              if base in p.parents and p.suffix == ".cpp"]
