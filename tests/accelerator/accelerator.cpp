@@ -1,5 +1,4 @@
 #include "training.hpp"
-
 #include <lockstep/accelerator/accelerator.hpp>
 
 using namespace lockstep;
@@ -17,7 +16,7 @@ TEST_CASE("with a fixed number of micro-batches the parameters are the same, bit
         CAPTURE(ranks);
         options.transport = transport;
         options.ranks = ranks;
-        for (const std::string& result : train_all(options)) CHECK(result == expected);
+        for (const std::string& result : train_all(options)) CHECK((result == expected));
       }
     }
   }
@@ -29,7 +28,7 @@ TEST_CASE("more micro-batches per rank: the tree over 8 leaves has the same bits
   for (const int ranks : {2, 4, 8}) {
     options.transport = Transport::threads;
     options.ranks = ranks;
-    for (const std::string& result : train_all(options)) CHECK(result == expected);
+    for (const std::string& result : train_all(options)) CHECK((result == expected));
   }
 }
 
@@ -44,7 +43,7 @@ TEST_CASE("without micro-batches the ranks agree bit for bit, and with one rank 
       options.ranks = ranks;
       const auto results = train_all(options);
       CHECK(difference(expected, results[0]) < 1e-5);
-      for (const std::string& result : results) CHECK(result == results[0]);
+      for (const std::string& result : results) CHECK((result == results[0]));
     }
   }
 }
@@ -56,7 +55,7 @@ TEST_CASE("frozen and unused parameters stay what they are, at 2 ranks as at one
     const std::string expected = train_all(options)[0];
     options.transport = Transport::threads;
     options.ranks = 2;
-    for (const std::string& result : train_all(options)) CHECK(result == expected);
+    for (const std::string& result : train_all(options)) CHECK((result == expected));
   }
 }
 
@@ -79,7 +78,7 @@ TEST_CASE("backward divides the weighted sum of gradients by the sum of weights,
   const double expected = (1.0 * 1 + 3 * 2 + 5 * 3 + 7 * 4) / 16.0;
   launch_threads(2, [&](Threads communicator) {
     Accelerator<CpuThreads> accelerator(std::move(communicator), {.gradient_accumulation_steps = 2});
-    auto [model, optimizer] = accelerator.prepare(Slope{}, SGD{.learning_rate = 1});
+    auto [model, optimizer] = accelerator.prepare(Slope{}, Sgd{.learning_rate = 1});
     for (int i = 0; i < 2; ++i) {
       const auto gradient = static_cast<float>(2 * i + accelerator.rank() + 1);
       accelerator.accumulate();
@@ -97,7 +96,7 @@ TEST_CASE("accumulate ends a window at every k-th batch and at the last batch of
   Accelerator<SingleDevice<Cpu>> accelerator(Single{}, {.gradient_accumulation_steps = 2});
   auto dataset = TensorDataset(Tensor<float>::full({5, 1}, 1.0F), Tensor<float>(Shape{5, 1}));
   auto [model, optimizer, loader] =
-      accelerator.prepare(Slope{}, SGD{.learning_rate = 1}, DataLoader{dataset, {.batch_size = 1}});
+      accelerator.prepare(Slope{}, Sgd{.learning_rate = 1}, DataLoader{dataset, {.batch_size = 1}});
   std::string trace;
   for (int epoch = 0; epoch < 2; ++epoch) {
     for (auto& batch : loader) {
@@ -116,7 +115,8 @@ TEST_CASE("accumulate ends a window at every k-th batch and at the last batch of
 TEST_CASE("backward refuses what cannot be a loss and names the way out") {
   Accelerator<SingleDevice<Cpu>> accelerator(Single{});
   auto model = accelerator.prepare(Linear{2, 2});
-  CHECK_THROWS_WITH_AS(accelerator.backward(model(Tensor<float>(Shape{1, 2}))), doctest::Contains("[1, 2]"), ShapeError);
+  CHECK_THROWS_WITH_AS(accelerator.backward(model(Tensor<float>(Shape{1, 2}))), doctest::Contains("[1, 2]"),
+                       ShapeError);
   auto loss = mean(model(Tensor<float>(Shape{1, 2})));
   CHECK_THROWS_AS(accelerator.backward(loss, -1), ArgumentError);
   accelerator.backward(loss);
@@ -133,7 +133,8 @@ TEST_CASE("detect_anomaly names the first op that made a NaN") {
   Accelerator<SingleDevice<Cpu>> accelerator(Single{}, {.detect_anomaly = true});
   auto model = accelerator.prepare(Linear{2, 2});
   model.parameter("weight")[0] = -1e30F;
-  CHECK_THROWS_WITH_AS(mean(exp(model(Tensor<float>::full({1, 2}, -1e30F)))), doctest::Contains("'linear'"), NumericalError);
+  CHECK_THROWS_WITH_AS(mean(exp(model(Tensor<float>::full({1, 2}, -1e30F)))), doctest::Contains("'linear'"),
+                       NumericalError);
 }
 
 TEST_CASE("options that do not go with the number of ranks are refused") {

@@ -11,27 +11,35 @@ namespace {
 using One = Accelerator<SingleDevice<Cpu>>;
 using Data = TensorDataset<float, float>;
 
+/// A module that can be made without arguments.
+struct Tiny {
+  Linear layer{2, 1};
+  LOCKSTEP_FIELDS(layer)
+};
+
 Data data() { return {Tensor<float>::full({4, 2}, 1.0F), Tensor<float>(Shape{4, 1})}; }
 
 /// What prepare() accepts, asked without making an error.
 template <class... Objects>
-concept CanPrepare = requires(One& accelerator, Objects... objects) { accelerator.prepare(std::move(objects)...); };
+concept CanPrepare = requires(One& accelerator, Objects... objects) {
+  accelerator.prepare(std::move(objects)...);
+};
 
 static_assert(CanPrepare<Linear>);
 static_assert(CanPrepare<Linear, AdamW>);
 static_assert(CanPrepare<AdamW, Linear, LinearWithWarmup, DataLoader<Data>>);
 static_assert(!CanPrepare<int>);
-static_assert(!CanPrepare<AdamW>);                    // no model for the optimizer
-static_assert(!CanPrepare<Linear, AdamW, SGD>);       // two optimizers, one model
-static_assert(!CanPrepare<Linear, LinearWithWarmup>); // no optimizer for the schedule
-static_assert(!CanPrepare<Data>);                     // a data set is no loader
+static_assert(!CanPrepare<AdamW>);                     // no model for the optimizer
+static_assert(!CanPrepare<Linear, AdamW, Sgd>);        // two optimizers, one model
+static_assert(!CanPrepare<Linear, LinearWithWarmup>);  // no optimizer for the schedule
+static_assert(!CanPrepare<Data>);                      // a data set is no loader
 
 }  // namespace
 
 TEST_CASE("prepare returns a tuple of the same arity and order") {
   One accelerator(Single{});
-  auto prepared = accelerator.prepare(linear_with_warmup(0, 4), DataLoader{data(), {.batch_size = 2}}, AdamW{},
-                                      Linear{2, 1});
+  auto prepared =
+      accelerator.prepare(linear_with_warmup(0, 4), DataLoader{data(), {.batch_size = 2}}, AdamW{}, Linear{2, 1});
   static_assert(std::tuple_size_v<decltype(prepared)> == 4);
   static_assert(std::same_as<std::tuple_element_t<0, decltype(prepared)>, DistributedSchedule<LinearWithWarmup>>);
   static_assert(std::same_as<std::tuple_element_t<2, decltype(prepared)>, DistributedOptimizer<AdamW, One>>);
@@ -75,10 +83,10 @@ TEST_CASE("a loader that the user keeps is referred to") {
 
 TEST_CASE("several models: optimizers and schedules belong to them by position, names tell them apart") {
   One accelerator(Single{});
-  auto [first, second, first_optimizer, second_optimizer] =
-      accelerator.prepare(named("generator", Linear{1, 1, {.bias = false}}), named("discriminator", Linear{1, 1, {.bias = false}}),
-                          named("generator_optimizer", SGD{.learning_rate = 1}),
-                          named("discriminator_optimizer", SGD{.learning_rate = 10}));
+  auto [first, second, first_optimizer, second_optimizer] = accelerator.prepare(
+      named("generator", Linear{1, 1, {.bias = false}}), named("discriminator", Linear{1, 1, {.bias = false}}),
+      named("generator_optimizer", Sgd{.learning_rate = 1}),
+      named("discriminator_optimizer", Sgd{.learning_rate = 10}));
   first.parameter("weight")[0] = 2;
   second.parameter("weight")[0] = 3;
   accelerator.backward(mean(second(first(Tensor<float>::full({1, 1}, 1.0F)))));
@@ -96,14 +104,10 @@ TEST_CASE("two models without names are refused with the way to name them") {
 
 TEST_CASE("the spelling with explicit types makes the objects or takes them") {
   One accelerator(Single{});
-  struct Tiny {
-    Linear layer{2, 1};
-    LOCKSTEP_FIELDS(layer)
-  };
   auto [model, optimizer] = prepare<Tiny, AdamW>(accelerator);
   CHECK(parameter_count(model.module()) == 3);
-  auto [other, sgd, loader] = prepare<Named<Linear>, Named<SGD>, DataLoader<Data>>(
-      accelerator, named("other", Linear{2, 1}), named("sgd", SGD{}), DataLoader{data(), {.batch_size = 4}});
+  auto [other, sgd, loader] = prepare<Named<Linear>, Named<Sgd>, DataLoader<Data>>(
+      accelerator, named("other", Linear{2, 1}), named("sgd", Sgd{}), DataLoader{data(), {.batch_size = 4}});
   CHECK(loader.steps_per_epoch() == 1);
 }
 

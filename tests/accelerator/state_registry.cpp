@@ -1,5 +1,4 @@
 #include "training.hpp"
-
 #include <lockstep/accelerator/state_registry.hpp>
 
 #include <sys/stat.h>
@@ -26,10 +25,9 @@ struct Scratch {
 template <class AcceleratorType>
 std::string train_with_checkpoint(AcceleratorType& accelerator, const std::string& directory, std::int64_t until) {
   const auto dataset = test_data(40);
-  auto [model, optimizer, loader, schedule] =
-      accelerator.prepare(TestNet(0.2), AdamW{.learning_rate = 1e-2},
-                          DataLoader{dataset, {.batch_size = 4, .shuffle = true, .drop_last = true, .prefetch = 2}},
-                          one_cycle(30));
+  auto [model, optimizer, loader, schedule] = accelerator.prepare(
+      TestNet(0.2), AdamW{.learning_rate = 1e-2},
+      DataLoader{dataset, {.batch_size = 4, .shuffle = true, .drop_last = true, .prefetch = 2}}, one_cycle(30));
   if (path_exists(directory)) accelerator.load_state(directory);
   while (optimizer.step_count() < until) {
     for (auto& batch : loader) {
@@ -50,17 +48,19 @@ TEST_CASE("a resumed run equals the uninterrupted one bit for bit, at 1 and 2 ra
   for (const int ranks : {1, 2}) {
     CAPTURE(ranks);
     Scratch scratch;
-    launch_threads(ranks, [&](Threads communicator) {
-      ThreadGroup unused(1);
-      const std::string expected_path = scratch.path + "/whole", path = scratch.path + "/parts";
-      std::string expected, resumed;
-      Accelerator<CpuThreads> accelerator(std::move(communicator));
-      expected = train_with_checkpoint(accelerator, expected_path, 17);
-      for (const std::int64_t until : {3, 11, 17}) {  // inside an epoch, at another, in a third
-        resumed = train_with_checkpoint(accelerator, path, until);
-      }
-      CHECK(resumed == expected);
-    });
+    const auto run = [&](const std::string& name, std::int64_t until) {
+      std::vector<std::string> results(static_cast<std::size_t>(ranks));
+      launch_threads(ranks, [&](Threads communicator) {
+        const auto rank = static_cast<std::size_t>(communicator.rank());
+        Accelerator<CpuThreads> accelerator(std::move(communicator));
+        results[rank] = train_with_checkpoint(accelerator, scratch.path + name, until);
+      });
+      return results;
+    };
+    const auto expected = run("/whole", 17);
+    run("/parts", 3);   // ends inside an epoch
+    run("/parts", 11);  // inside a later one
+    CHECK((run("/parts", 17) == expected));
   }
 }
 
@@ -104,7 +104,8 @@ TEST_CASE("a directory that cannot be written is named on every rank, and traini
     Accelerator<CpuThreads> accelerator(std::move(communicator));
     auto model = accelerator.prepare(Linear{1, 1});
     if (accelerator.is_main_process()) {
-      CHECK_THROWS_WITH_AS(accelerator.save_state("/proc/lockstep/checkpoint"), doctest::Contains("/proc/lockstep"), IoError);
+      CHECK_THROWS_WITH_AS(accelerator.save_state("/proc/lockstep/checkpoint"), doctest::Contains("/proc/lockstep"),
+                           IoError);
     } else {
       CHECK_THROWS_WITH_AS(accelerator.save_state("/proc/lockstep/checkpoint"), doctest::Contains("rank 0"), Error);
     }

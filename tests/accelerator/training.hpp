@@ -2,7 +2,6 @@
 #pragma once
 
 #include "../comm/processes.hpp"
-
 #include <lockstep/lockstep.hpp>
 
 #include <doctest/doctest.h>

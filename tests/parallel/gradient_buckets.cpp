@@ -42,8 +42,8 @@ TEST_CASE("buckets cover the gradient buffer from its end, without gaps, and nev
 
 TEST_CASE("the first bucket has its own limit, later ones the other") {
   const auto layout = ParameterLayout::of(Net{}, sizeof(float));
-  CHECK(GradientBuckets(layout, sizeof(float), {1, 1}).buckets().size() == 4);            // one parameter each
-  CHECK(GradientBuckets(layout, sizeof(float), {1, 1 << 20}).buckets().size() == 2);      // d; the rest
+  CHECK(GradientBuckets(layout, sizeof(float), {1, 1}).buckets().size() == 4);        // one parameter each
+  CHECK(GradientBuckets(layout, sizeof(float), {1, 1 << 20}).buckets().size() == 2);  // d; the rest
   CHECK(GradientBuckets(layout, sizeof(float), {1 << 20, 1 << 20}).buckets().size() == 1);
   CHECK_THROWS_AS(GradientBuckets(layout, sizeof(float), {0, 1}), ArgumentError);
 }

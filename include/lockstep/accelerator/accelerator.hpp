@@ -51,7 +51,6 @@ class Accelerator {
                                     state_entry("accelerator.micro_step", state_.micro_step)}})) {
     validate(options_, communicator_.size());
     set_detect_anomaly(options_.detect_anomaly);
-    start_micro_batch();
   }
   Accelerator(const Accelerator&) = delete;
   Accelerator& operator=(const Accelerator&) = delete;
@@ -102,7 +101,7 @@ class Accelerator {
         for (auto& replica : replicas_) replica->put_aside();
       }
     }
-    start_micro_batch();
+    state_.new_micro_batch = true;
   }
 
   /// Opens one micro-batch of an accumulation window: call it at the top of the loop's body. Every
@@ -126,11 +125,7 @@ class Accelerator {
     if (options_.micro_batches == 0) {
       throw ArgumentError("micro_batches: set AcceleratorOptions::micro_batches to the number over all ranks first");
     }
-    MicroBatches<BatchType> result(batch, options_.micro_batches / world_size(), rank(), state_);
-    state_.sync_gradients = options_.micro_batches == world_size();
-    state_.micro_batch = rank() * (options_.micro_batches / world_size());
-    start_random_stream();
-    return result;
+    return MicroBatches<BatchType>(batch, options_.micro_batches / world_size(), rank(), state_);
   }
 
   /// Whether the current micro-batch ends an accumulation window.
@@ -214,7 +209,7 @@ class Accelerator {
   /// rank reads. Collective.
   void load_state(std::string_view directory) {
     states_.load(directory);
-    start_micro_batch();
+    state_.new_micro_batch = true;
     wait_for_everyone();
   }
 
@@ -222,7 +217,7 @@ class Accelerator {
   /// AcceleratorOptions::seed. Never different between ranks: what must differ between samples does.
   void set_seed(std::uint64_t seed) {
     options_.seed = seed;
-    start_random_stream();
+    state_.new_micro_batch = true;
   }
 
   /// Checks every value for NaN and infinity from now on, and names the first op that made one.
@@ -237,6 +232,15 @@ class Accelerator {
   GradientState& gradient_state() { return state_; }
   StateRegistry& states() { return states_; }
   const AcceleratorOptions& options() const { return options_; }
+
+  /// Before a model runs: random numbers of a micro-batch are the same whichever rank has it.
+  void begin_forward() {
+    if (!state_.new_micro_batch) return;
+    state_.new_micro_batch = false;
+    if (!state_.tree) state_.micro_batch = state_.swept * world_size() + rank();
+    tape_.set_random_position(options_.seed, static_cast<std::uint64_t>(state_.iteration),
+                              static_cast<std::uint64_t>(state_.micro_batch));
+  }
 
   /// Binds a module to memory of its own. Collective.
   template <Module M>
@@ -261,23 +265,11 @@ class Accelerator {
     });
     state_.swept = 0;
     ++state_.iteration;
-    if (!state_.tree) state_.micro_batch = 0;
   }
 
   /// Models that only the accelerator holds take part in nothing any more.
   void forget_ended_models() {
     std::erase_if(replicas_, [](const std::shared_ptr<Replica>& replica) { return replica.use_count() == 1; });
-  }
-
-  /// Random numbers of the next forward pass: the same for a micro-batch whichever rank has it.
-  void start_micro_batch() {
-    if (!state_.tree) state_.micro_batch = state_.swept * world_size() + rank();
-    start_random_stream();
-  }
-
-  void start_random_stream() {
-    tape_.set_random_position(options_.seed, static_cast<std::uint64_t>(state_.iteration),
-                              static_cast<std::uint64_t>(state_.micro_batch));
   }
 
   template <class Model>

@@ -57,6 +57,7 @@ class DistributedModel {
   /// Runs the module on the accelerator's tape.
   template <class... Arguments>
   auto operator()(const Arguments&... arguments) const {
+    accelerator_->begin_forward();
     auto& tape = accelerator_->tape();
     tape.set_training(training_);
     return module_(detail::as_tape_argument(tape, arguments)...);

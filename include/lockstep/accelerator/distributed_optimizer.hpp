@@ -53,8 +53,9 @@ class DistributedOptimizer {
     }
     for (std::size_t i = 0; i < store.layout().trainable_count; ++i) store.complete_gradient(i);
     ++clock_->step;
-    StepInfo info{.step = clock_->step, .learning_rate_multiplier = clock_->learning_rate_multiplier};
-    if (clock_->momentum >= 0) info.momentum = clock_->momentum;
+    const StepInfo info{.step = clock_->step,
+                        .learning_rate_multiplier = clock_->learning_rate_multiplier,
+                        .momentum = clock_->momentum};
     for (const Range& range : ranges_) {
       const auto first = static_cast<std::size_t>(range.begin);
       const auto count = static_cast<std::size_t>(range.end - range.begin);

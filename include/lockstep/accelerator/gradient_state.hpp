@@ -20,6 +20,7 @@ struct GradientState {
   std::int64_t swept = 0;        // backward sweeps in this window
   std::int64_t micro_batch = 0;  // the logical micro-batch of the next forward pass, over all ranks
   std::int64_t iteration = 0;    // windows that ended
+  bool new_micro_batch = true;   // the next forward pass starts a random stream of its own
   double weight = 0;             // sum of this rank's weights in this window
   const LoaderFrame* loader = nullptr;
 

@@ -67,6 +67,7 @@ class MicroBatches {
     state_->tree = true;
     state_->sync_gradients = index + 1 == count_;
     state_->micro_batch = rank_ * count_ + index;
+    state_->new_micro_batch = true;
     const std::int64_t valid = batch_->valid - index * size;
     return {batch_->inputs.view().rows(index * size, (index + 1) * size),
             batch_->targets.view().rows(index * size, (index + 1) * size), size,

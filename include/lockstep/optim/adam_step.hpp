@@ -14,7 +14,7 @@ inline constexpr std::array<std::string_view, 2> adam_state_names{"exp_avg", "ex
 /// The factors of a step without weight decay.
 template <class T, class Options>
 AdamCoefficients<T> adam_coefficients(const Options& options, const StepInfo& step) {
-  const double beta1 = step.momentum.value_or(options.beta1);
+  const double beta1 = step.momentum_or(options.beta1);
   const double steps = static_cast<double>(step.step);
   const double correction1 = 1.0 - std::pow(beta1, steps);
   const double correction2 = 1.0 - std::pow(options.beta2, steps);

@@ -7,7 +7,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string_view>
 
@@ -33,7 +32,10 @@ struct StepInfo {
   std::int64_t step = 1;                  ///< counts from 1
   double learning_rate_multiplier = 1.0;  ///< from the schedule, at step - 1
   double gradient_scale = 1.0;            ///< every gradient is multiplied by this first: clipping, loss scale
-  std::optional<double> momentum{};       ///< from the schedule; replaces SGD's momentum and Adam's beta1
+  double momentum = -1.0;  ///< from the schedule; replaces SGD's momentum and Adam's beta1 unless negative
+
+  /// The momentum that holds for an optimizer whose own is `own`.
+  double momentum_or(double own) const { return momentum >= 0.0 ? momentum : own; }
 };
 
 /// An optimizer has

@@ -5,6 +5,7 @@
 
 #include <lockstep/optim/optimizer.hpp>
 
+#include <optional>
 #include <tuple>
 #include <utility>
 

@@ -33,7 +33,7 @@ struct Sgd {
       Kernels<DeviceType>::sgd(device, range.size(), range.parameters.data(), range.gradients.data(), c);
       return;
     }
-    const double now = step.momentum.value_or(momentum);
+    const double now = step.momentum_or(momentum);
     c.momentum = static_cast<T>(now);
     c.gradient_rate = static_cast<T>(step.step == 1 ? 1.0 : 1.0 - dampening);
     c.direct_rate = static_cast<T>(nesterov ? rate : 0.0);
