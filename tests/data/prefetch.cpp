@@ -71,7 +71,7 @@ TEST_CASE("prefetch: an exception comes after the batches before it, once, and r
   };
   for (int round = 0; round < 3; ++round) {
     prefetcher.start(4, read);
-    ::usleep(round * 5000);
+    ::usleep(static_cast<unsigned>(round) * 5000);
     REQUIRE(*prefetcher.next(soon()) == 0);
     REQUIRE(*prefetcher.next(soon()) == 1);
     CHECK_THROWS_WITH_AS(prefetcher.next(soon()), "sample 2 is unreadable", std::runtime_error);
