@@ -29,8 +29,8 @@ struct BinaryCrossEntropy {
   template <class T>
   constexpr T operator()(T x, T weight, T target) const {
     const T tail = math::softplus(-math::abs(x));
-    const T if_one = tail + (x < T(0) ? -x : T(0));  // softplus(-x)
-    const T if_zero = tail + (x > T(0) ? x : T(0));  // softplus(x)
+    const T if_one = tail + math::positive_part(-x);  // softplus(-x)
+    const T if_zero = tail + math::positive_part(x);  // softplus(x)
     return weight * target * if_one + (T(1) - target) * if_zero;
   }
   template <class T>

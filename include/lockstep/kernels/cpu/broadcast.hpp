@@ -72,7 +72,8 @@ struct BroadcastKernels {
   }
 
   template <bool Accumulate, class T, class Function, class... Inputs>
-  static void loop(std::int64_t count, T* __restrict out, const Function& function, const Inputs* __restrict... in) {
+  [[gnu::flatten]] static void loop(std::int64_t count, T* __restrict out, const Function& function,
+                                    const Inputs* __restrict... in) {
     for (std::int64_t i = 0; i < count; ++i) {
       if constexpr (Accumulate) {
         out[i] += function(in[i]...);

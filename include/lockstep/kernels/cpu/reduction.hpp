@@ -103,34 +103,45 @@ struct ReductionKernels {
 
   template <class T>
   static T max_of(std::int64_t count, const T* in) {
-    T best[lanes];
     if (count < lanes) {
       T result = in[0];
       for (std::int64_t i = 1; i < count; ++i) result = larger(result, in[i]);
       return result;
     }
+    T best[lanes];
     for (std::int64_t l = 0; l < lanes; ++l) best[l] = in[l];
     std::int64_t i = lanes;
     for (; i + lanes <= count; i += lanes) {
       for (std::int64_t l = 0; l < lanes; ++l) best[l] = larger(best[l], in[i + l]);
     }
     for (; i < count; ++i) best[0] = larger(best[0], in[i]);
-    for (std::int64_t l = 1; l < lanes; ++l) best[0] = larger(best[0], best[l]);
+    for (std::int64_t width = lanes / 2; width > 0; width /= 2) {
+      for (std::int64_t l = 0; l < width; ++l) best[l] = larger(best[l], best[l + width]);
+    }
     return best[0];
   }
 
   template <class T, class Function, class... Inputs>
   static T sum_of(std::int64_t count, const Function& function, const Inputs*... in) {
-    if (count > block) {
-      const std::int64_t half = (count / 2 + block - 1) / block * block;
-      return sum_of<T>(half, function, in...) + sum_of<T>(count - half, function, (in + half)...);
+    if (count <= block) return sum_of_block<T>(count, function, in...);
+    const std::int64_t half = (count / 2 + block - 1) / block * block;
+    return sum_of<T>(half, function, in...) + sum_of<T>(count - half, function, (in + half)...);
+  }
+
+  template <class T, class Function, class... Inputs>
+  [[gnu::flatten]] static T sum_of_block(std::int64_t count, const Function& function, const Inputs*... in) {
+    if (count < lanes) {
+      T total = 0;
+      for (std::int64_t i = 0; i < count; ++i) total += function(in[i]...);
+      return total;
     }
     T total[lanes] = {};
     std::int64_t i = 0;
     for (; i + lanes <= count; i += lanes) {
       for (std::int64_t l = 0; l < lanes; ++l) total[l] += function(in[i + l]...);
     }
-    for (std::int64_t l = 0; i < count; ++i, ++l) total[l] += function(in[i]...);
+    const std::int64_t rest = count - i;
+    for (std::int64_t l = 0; l < rest; ++l) total[l] += function(in[i + l]...);
     for (std::int64_t width = lanes / 2; width > 0; width /= 2) {
       for (std::int64_t l = 0; l < width; ++l) total[l] += total[l + width];
     }
