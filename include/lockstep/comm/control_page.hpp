@@ -4,6 +4,8 @@
 
 #include <lockstep/core/futex.hpp>
 
+#include <sched.h>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -60,9 +62,18 @@ struct RankControl {
   alignas(64) std::byte payloads[slot_count][flat_bytes];
 };
 
+/// The processors that a thread started by the caller may run on.
+inline cpu_set_t allowed_processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  ::sched_getaffinity(0, sizeof set, &set);
+  return set;
+}
+
 /// What the ranks share. The first rank that fails says so in `failure`, and why.
 struct GroupControl {
   alignas(64) std::atomic<std::uint32_t> sleepers{0};
+  std::int32_t processors = 0;  ///< That the ranks may run on, all together.
   struct alignas(64) {
     std::atomic<std::uint32_t> state{0};  ///< 0 none, 1 being written, 2 readable.
     std::atomic<std::int32_t> rank{-1};
@@ -82,8 +93,9 @@ class ControlPage {
   }
 
   /// Begins the life of all lines; one rank does it before the others look.
-  void construct() const {
+  void construct(int processors) const {
     ::new (base_) GroupControl;
+    group().processors = processors;
     for (int rank = 0; rank < size_; ++rank) ::new (base_ + rank_offset(rank)) RankControl;
   }
 

@@ -1,483 +1,159 @@
-// The collectives of ranks that share memory. Every operation has a number; a rank posts its inputs in the operation's
-// slot, does its share of the work when all ranks have posted, and is done when all ranks have worked.
+// Waiting for operations: spin for microseconds, then sleep, always with a deadline, and notice who is gone.
 #pragma once
 
 #include <lockstep/comm/bell.hpp>
-#include <lockstep/comm/combine.hpp>
 #include <lockstep/comm/control_page.hpp>
 #include <lockstep/comm/failure.hpp>
 #include <lockstep/comm/host_transport.hpp>
-#include <lockstep/comm/operation.hpp>
+#include <lockstep/comm/operation_queue.hpp>
 #include <lockstep/core/deadline.hpp>
-#include <lockstep/core/error.hpp>
 
-#include <sched.h>
-
-#include <algorithm>
-#include <array>
-#include <atomic>
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <utility>
-#include <vector>
 
 namespace lockstep::detail {
 
+/// The collectives of ranks that share memory; one implementation for threads and processes.
 template <HostTransport Transport>
 class Engine {
  public:
   Engine(Transport transport, ControlPage page, int rank, WaitOptions options)
-      : transport_(std::move(transport)),
-        page_(page),
-        rank_(rank),
-        size_(page.size()),
-        options_(options),
-        pointers_(static_cast<std::size_t>(page.size())) {
-    if (size_ > available_processors()) options_.spin = std::chrono::nanoseconds::zero();
+      : queue_(std::move(transport), page, rank), options_(options) {
+    if (page.size() > page.group().processors) options_.spin = std::chrono::nanoseconds::zero();
   }
-  Engine(const Engine&) = delete;
-  Engine& operator=(const Engine&) = delete;
 
-  int rank() const { return rank_; }
-  int size() const { return size_; }
-  Transport& transport() { return transport_; }
-  const ControlPage& page() const { return page_; }
+  int rank() const { return queue_.rank(); }
+  int size() const { return queue_.size(); }
+  Transport& transport() { return queue_.transport(); }
+  const ControlPage& page() const { return queue_.page(); }
   Deadline deadline() const { return Deadline::after(options_.deadline); }
 
-  /// Posts the operation and returns its number; blocks only when too many are under way.
+  /// Starts an operation and returns its number; blocks only when too many are under way.
   std::uint64_t start(const Call& call) {
-    require_usable();
-    const std::uint64_t number = started_;
-    if (number - freed_ >= slot_count) wait([&] { return slot_is_free(number); });
-    Operation& operation = operations_[number % slot_count] = Operation(call, size_, page_.staging_bytes() / 2);
-    Slot& slot = page_.slot(rank_, number);
-    slot.fingerprint.store(call.fingerprint.packed(), std::memory_order_relaxed);
-    slot.detail = hash_of(call.counts);
-    slot.location = {};
-    if (operation.has_source(rank_)) {
-      const std::size_t bytes = call.piece * operation.regions(size_);
-      if (operation.small()) {
-        copy_bytes(payload(rank_, operation, number), call.input, bytes);
-      } else {
-        slot.location = transport_.locate(call.input, bytes);
-        // The first round can be staged at once if nothing else is being staged.
-        if (slot.location.space == Location::staged && worked_ == number) {
-          fill(operation, 0);
-          page_.rank(rank_).counters.staged.store(staged_, std::memory_order_release);
-        }
-      }
-    }
-    ++started_;
-    publish(slot.sequence, number + 1);
-    return number;
+    queue_.require_usable();
+    if (!queue_.has_free_slot()) wait([&] { return queue_.has_free_slot(); });
+    return queue_.post(call);
   }
 
   /// Waits for an operation and all before it.
   void finish(std::uint64_t number) {
-    if (number < completed_) return;
-    require_no_error();  // the group's failure is seen by the wait, if it comes to that
-    wait([&] { return number < completed_; });
+    if (number < queue_.completed()) return;
+    queue_.require_no_error();  // the group's failure is seen by the wait, if it comes to that
+    wait([&] { return number < queue_.completed(); });
   }
 
   void run(const Call& call) { finish(start(call)); }
 
   bool finished(std::uint64_t number) {
-    if (number >= completed_) progress();
-    return number < completed_;
+    if (number >= queue_.completed()) progress();
+    return number < queue_.completed();
   }
 
   /// Does what can be done now without waiting.
   void progress() {
-    if (completed_ == started_) return;
-    require_usable();
-    advance();
+    if (queue_.completed() == queue_.started()) return;
+    queue_.require_usable();
+    queue_.advance();
   }
 
-  /// Gives up on behalf of this rank: every peer's next wait ends with an error that carries the text.
-  [[noreturn]] void fail(const std::string& text) {
-    abandon(text);
-    throw CommunicationError(poison_);
-  }
+  /// Gives up on behalf of this rank, which ends the peers' waits too.
+  [[noreturn]] void fail(const std::string& text) { queue_.fail(text); }
 
-  /// As `fail`, for callers that throw something else.
-  void abandon(const std::string& text) {
-    poison_ = concat(Transport::name, ": ", text);
-    announce_failure(page_, rank_, text);
-    ring_bells(page_, rank_, Transport::scope);
-    if constexpr (Transport::scope == FutexScope::process) {
-      // The caller is about to reuse or free its buffers: peers that are inside them come out first. New work is
-      // refused since the failure was announced, so this takes no longer than one slice.
-      for (int peer = 0; peer < size_; ++peer) {
-        while (peer != rank_ && page_.rank(peer).counters.working.load() != 0) ::sched_yield();
-      }
-    }
-  }
-
-  /// Says goodbye: peers that still wait for this rank are told that it left.
-  void leave(bool after_exception) {
-    if (!transport_.is_owner()) return;
-    if (poison_.empty() && after_exception) abandon(concat("rank ", rank_, " ended with an exception"));
-    if (poison_.empty() && completed_ != started_) {
-      abandon(concat("rank ", rank_, " left while ", started_ - completed_, " of its operations were pending"));
-    }
-    if (poison_.empty()) poison_ = concat(Transport::name, ": this rank has left the communicator");
-    page_.rank(rank_).identity.state.store(RankState::left, std::memory_order_seq_cst);
-    ring_bells(page_, rank_, Transport::scope);
-  }
+  /// Says goodbye: peers that still wait for this rank are told.
+  void leave(bool after_exception) { queue_.leave(after_exception); }
 
  private:
-  static constexpr std::chrono::milliseconds longest_nap{50};  // between two looks for peers that died
+  static constexpr std::chrono::milliseconds longest_nap{50};  // between two looks for peers that are gone
 
-  void require_no_error() const {
-    if (!poison_.empty()) throw CommunicationError(concat("the communicator has failed before: ", poison_));
-  }
-
-  void require_usable() {
-    require_no_error();
-    if (page_.group().failure.state.load(std::memory_order_acquire) != 0) fail_with_group();
-  }
-
-  // ---- progress ----
-
-  bool advance() {
-    const std::uint64_t before = events_;
-    while (worked_ < started_ && step(operations_[worked_ % slot_count])) {}
-    while (completed_ < worked_ && is_complete(completed_)) {
-      ++completed_;
-      ++events_;
-    }
-    return events_ != before;
-  }
-
-  bool is_complete(std::uint64_t number) {
-    if (operations_[number % slot_count].path != Path::direct) return true;
-    return everyone(finishers_, [&](int peer) { return page_.rank(peer).counters.finished.load() > number; });
-  }
-
-  /// True when this rank has done its work on the operation.
-  bool step(Operation& operation) {
-    const std::uint64_t number = worked_;
-    if (operation.phase == Phase::posted) {
-      if (!everyone(arrivals_, [&](int peer) { return page_.slot(peer, number).sequence.load() == number + 1; })) {
-        return false;
-      }
-      ++events_;
-      compare(operation, number);
-      if (!operation.small()) choose_path(operation, number);
-      if (operation.small()) {
-        combine_payloads(operation, number);
-        return conclude();
-      }
-      if (operation.path == Path::direct) {
-        work_on_buffers(operation, number);
-        return conclude();
-      }
-      operation.phase = Phase::filling;
-    }
-    for (;;) {
-      const std::uint64_t round = first_round_ + operation.round;
-      if (operation.phase == Phase::filling) {
-        if (staged_ == round) {
-          fill(operation, operation.round);
-          publish(page_.rank(rank_).counters.staged, staged_);
-        }
-        if (!everyone(arrivals_, [&](int peer) { return page_.rank(peer).counters.staged.load() > round; }))
-          return false;
-        ++events_;
-        combine_round(operation, number);
-        publish(page_.rank(rank_).counters.reduced, round + 1);
-        operation.phase = Phase::draining;
-        if (operation.round + 1 < operation.rounds()) {  // prepare the next round while peers work on this one
-          fill(operation, operation.round + 1);
-          publish(page_.rank(rank_).counters.staged, staged_);
-        }
-      }
-      if (!everyone(arrivals_, [&](int peer) { return page_.rank(peer).counters.reduced.load() > round; }))
-        return false;
-      ++events_;
-      drain(operation, number);
-      operation.phase = Phase::filling;
-      if (++operation.round == operation.rounds()) {
-        first_round_ += operation.round;
-        return conclude();
-      }
-    }
-  }
-
-  bool conclude() {
-    ++worked_;
-    ++events_;
-    publish(page_.rank(rank_).counters.finished, worked_);
-    return true;
-  }
-
-  template <class Value>
-  void publish(std::atomic<Value>& word, std::uint64_t value) {
-    word.store(value, std::memory_order_seq_cst);
-    ring_bells(page_, rank_, Transport::scope);
-  }
-
-  /// Whether `has(rank)` is true for all ranks; `known` remembers how many were found so far.
-  template <class Has>
-  bool everyone(int& known, Has has) {
-    while (known < size_ && has(known)) ++known;
-    if (known < size_) return false;
-    known = 0;
-    return true;
-  }
-
-  bool slot_is_free(std::uint64_t number) {
-    std::uint64_t least = completed_;
-    for (int peer = 0; peer < size_; ++peer) {
-      const std::uint64_t finished = page_.rank(peer).counters.finished.load();
-      if (finished < least) least = finished;
-    }
-    freed_ = least;
-    return number - freed_ < slot_count;
-  }
-
-  // ---- work ----
-
-  void compare(const Operation& operation, std::uint64_t number) {
-    const std::uint64_t own = operation.call.fingerprint.packed();
-    for (int peer = 0; peer < size_; ++peer) {
-      const Slot& slot = page_.slot(peer, number);
-      if (slot.fingerprint.load(std::memory_order_relaxed) != own) fail(describe_mismatch(page_, number));
-      if (slot.detail != page_.slot(rank_, number).detail) {
-        fail(concat("the ranks disagree about the counts of ", describe_call(page_, rank_, number), ": ",
-                    describe_rank(page_, peer), " was given other counts than rank ", rank_));
-      }
-    }
-  }
-
-  void choose_path(Operation& operation, std::uint64_t number) {
-    for (int peer = 0; peer < size_; ++peer) {
-      if (operation.has_source(peer) && page_.slot(peer, number).location.space == Location::staged) {
-        operation.path = Path::staged;
-      }
-    }
-  }
-
-  std::byte* payload(int rank, const Operation& operation, std::uint64_t number) {
-    RankControl& control = page_.rank(rank);
-    const std::uint64_t slot = number % slot_count;
-    return operation.path == Path::tiny ? control.slots[slot].payload : control.payloads[slot];
-  }
-
-  void combine_payloads(const Operation& operation, std::uint64_t number) {
-    const std::size_t begin = own_region(operation) * operation.call.piece;
-    combine(operation, 0, operation.longest, true, [&](int peer) { return payload(peer, operation, number) + begin; });
-  }
-
-  /// All ranks' buffers can be reached: one round over the whole length.
-  void work_on_buffers(const Operation& operation, std::uint64_t number) {
-    auto& working = page_.rank(rank_).counters.working;
-    if constexpr (Transport::scope == FutexScope::process) {
-      working.store(1, std::memory_order_seq_cst);
-      if (failure_seen()) {
-        working.store(0, std::memory_order_seq_cst);
-        fail_with_group();
-      }
-    }
-    const std::size_t begin = own_region(operation) * operation.call.piece;
-    combine(operation, 0, operation.longest, false, [&](int peer) { return buffer(operation, number, peer) + begin; });
-    if constexpr (Transport::scope == FutexScope::process) working.store(0, std::memory_order_seq_cst);
-  }
-
-  void combine_round(const Operation& operation, std::uint64_t number) {
-    const std::size_t offset = operation.round * operation.chunk;
-    const std::size_t length = std::min(operation.chunk, operation.longest - offset);
-    const std::size_t region = own_region(operation);
-    combine(operation, offset, length, false, [&](int peer) {
-      return page_.slot(peer, number).location.space == Location::staged
-                 ? page_.staging(peer, first_round_ + operation.round) + region * operation.chunk
-                 : buffer(operation, number, peer) + region * operation.call.piece + offset;
-    });
-  }
-
-  /// The piece of the inputs that this rank works on.
-  std::size_t own_region(const Operation& operation) const {
-    return operation.regions(size_) > 1 ? static_cast<std::size_t>(rank_) : 0;
-  }
-
-  template <class Source>
-  void combine(const Operation& operation, std::size_t offset, std::size_t length, bool alone, Source source) {
-    combine_range(operation, rank_, size_, pointers_, offset, length, alone, source);
-  }
-
-  std::byte* buffer(const Operation& operation, std::uint64_t number, int peer) {
-    const std::size_t bytes = operation.piece_of(peer) * operation.regions(size_);
-    std::byte* address = transport_.reach(peer, page_.slot(peer, number).location, bytes);
-    if (address == nullptr && bytes > 0) {
-      fail(concat("in ", describe_call(page_, rank_, number), " ", describe_rank(page_, peer),
-                  " uses memory from allocate() that rank ", rank_,
-                  " has released; keep memory until no rank uses it in a collective"));
-    }
-    return address;
-  }
-
-  /// Copies this round of a buffer that peers cannot reach to where they can; counts the round as staged in any case.
-  void fill(const Operation& operation, std::uint64_t round) {
-    if (operation.has_source(rank_) && page_.slot(rank_, worked_).location.space == Location::staged) {
-      std::byte* to = page_.staging(rank_, staged_);
-      const std::byte* from = operation.call.input + round * operation.chunk;
-      for (std::size_t region = 0; region < operation.regions(size_); ++region) {
-        copy_bytes(to + region * operation.chunk, from + region * operation.call.piece,
-                   operation.passing(rank_, round));
-      }
-    }
-    ++staged_;
-  }
-
-  void drain(const Operation& operation, std::uint64_t number) {
-    if (operation.collective() != Collective::all_reduce) return;
-    if (page_.slot(rank_, number).location.space != Location::staged) return;
-    copy_bytes(operation.call.output + operation.round * operation.chunk,
-               page_.staging(rank_, first_round_ + operation.round), operation.passing(rank_, operation.round));
-  }
-
-  static std::uint64_t hash_of(std::span<const std::int64_t> counts) {
-    std::uint64_t hash = 0;
-    for (const std::int64_t count : counts) hash = (hash ^ static_cast<std::uint64_t>(count)) * 0x9e3779b97f4a7c15U + 1;
-    return hash;
-  }
-
-  // ---- waiting ----
-
-  /// Makes progress until `done()`. Every event starts the deadline anew: it bounds the wait for a peer, not the call.
+  /// Makes progress until `done()`. Every step forward starts the deadline anew: it bounds the wait for a peer, not the
+  /// length of a call.
   template <class Done>
   void wait(Done done) {
-    advance();
-    if (done()) return;
-    bool timed = false;
-    Deadline deadline = Deadline::after(std::chrono::nanoseconds::zero());
+    queue_.advance();
+    if (done() || spin(done)) return;
+    Deadline deadline = Deadline::after(options_.deadline);
     for (;;) {
-      if (spin(done)) return;
-      if (!timed) deadline = Deadline::after(options_.deadline);
-      timed = true;
-      const std::uint64_t before = events_;
-      {
-        Sleeper sleeper(page_, rank_);
-        advance();
-        if (events_ == before && !done() && !failure_seen()) {
-          sleeper.wait(deadline.at_most(longest_nap), Transport::scope);
-        }
-      }
-      advance();
+      const std::uint64_t before = queue_.events();
+      nap(done, deadline);
+      queue_.advance();
       if (done()) return;
-      if (events_ != before) {
-        timed = false;
-        continue;
+      if (queue_.events() == before) {
+        look_for_trouble(deadline);
+        if (done()) return;
+      } else {
+        if (spin(done)) return;
+        deadline = Deadline::after(options_.deadline);
       }
-      look_for_trouble(deadline);
-      if (done()) return;
     }
   }
 
   template <class Done>
   bool spin(Done done) {
     if (options_.spin <= std::chrono::nanoseconds::zero()) return false;
-    for (int round = 0; round < 64; ++round) {
-      advance();
-      if (done()) return true;
-      pause_briefly();
-    }
-    const Deadline end = Deadline::after(options_.spin);
-    do {
-      for (int round = 0; round < 16; ++round) {
-        advance();
-        if (done()) return true;
+    const auto look = [&](int times) {
+      for (; times > 0; --times) {
         pause_briefly();
+        queue_.advance();
+        if (done()) return true;
       }
-    } while (!end.passed());
+      return false;
+    };
+    if (look(64)) return true;  // a peer that is in step is here before the first reading of the clock
+    const Deadline end = Deadline::after(options_.spin);
+    while (!end.passed()) {
+      if (look(16)) return true;
+    }
     return false;
   }
 
-  bool failure_seen() const { return page_.group().failure.state.load(std::memory_order_seq_cst) != 0; }
+  template <class Done>
+  void nap(Done done, const Deadline& deadline) {
+    Sleeper sleeper(page(), rank());
+    const bool moved = queue_.advance();  // the last look: from here on peers ring the bell
+    if (!moved && !done() && !queue_.failure_seen()) sleeper.wait(deadline.at_most(longest_nap), Transport::scope);
+  }
 
   /// Called when a wait has seen no news: throws if none can come any more.
   void look_for_trouble(const Deadline& deadline) {
-    const std::uint64_t before = events_;
-    const int dead = transport_.find_dead(page_);
-    const bool died = dead >= 0;
-    int gone = -1;
-    for (int peer = 0; peer < size_; ++peer) {
-      if (peer != rank_ && page_.rank(peer).identity.state.load() == RankState::left && lags(peer)) gone = peer;
-    }
-    const bool failed = failure_seen();
+    const int dead = transport().find_dead(page());
+    const int gone = find_gone();
+    const bool failed = queue_.failure_seen();
     const bool late = deadline.passed();
-    if (!died && !failed && gone < 0 && !late) return;
-    advance();  // what the peer has published before it went still counts
-    if (events_ != before) return;
-    if (died) {
-      fail(concat(describe_rank(page_, dead), " died ", describe_last_call(page_, dead), "; this rank (", rank_,
-                  ") was in ", current_call()));
-    }
-    if (failed) fail_with_group();
-    if (gone >= 0) {
-      fail(concat(describe_rank(page_, gone), " left ", describe_last_call(page_, gone), "; this rank (", rank_,
-                  ") was in ", current_call()));
-    }
+    if (dead < 0 && gone < 0 && !failed && !late) return;
+    if (queue_.advance()) return;  // what a peer has published before it went still counts
+    const std::string here = concat("; this rank (", rank(), ") was in ", queue_.current_call());
+    if (dead >= 0) fail(concat(describe_rank(page(), dead), " died ", describe_last_call(page(), dead), here));
+    if (failed) queue_.fail_with_group();
+    if (gone >= 0) fail(concat(describe_rank(page(), gone), " left ", describe_last_call(page(), gone), here));
     fail(deadline_text());
   }
 
-  /// Whether the present wait is for this rank.
-  bool lags(int peer) {
-    const RankControl& control = page_.rank(peer);
-    if (worked_ < started_) {
-      const Operation& operation = operations_[worked_ % slot_count];
-      if (operation.phase == Phase::posted) return page_.slot(peer, worked_).sequence.load() != worked_ + 1;
-      const auto& counter = operation.phase == Phase::filling ? control.counters.staged : control.counters.reduced;
-      return counter.load() <= first_round_ + operation.round;
+  /// A rank that has left although this wait is for it, or -1.
+  int find_gone() const {
+    for (int peer = 0; peer < size(); ++peer) {
+      if (page().rank(peer).identity.state.load() == RankState::left && queue_.lags(peer)) return peer;
     }
-    if (completed_ < worked_) return control.counters.finished.load() <= completed_;
-    return control.counters.finished.load() < worked_;
+    return -1;
   }
 
-  std::string current_call() {
-    const std::uint64_t number = completed_ < started_ ? completed_ : started_ - 1;
-    return describe_call(page_, rank_, number);
-  }
-
-  std::string deadline_text() {
+  std::string deadline_text() const {
     const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(options_.deadline).count();
-    std::string text = concat("rank ", rank_, " waited ", static_cast<double>(milliseconds) / 1000.0, " s in ",
-                              current_call(), " for");
+    std::string text = concat("rank ", rank(), " waited ", static_cast<double>(milliseconds) / 1000.0, " s in ",
+                              queue_.current_call(), " for");
     int named = 0;
-    for (int peer = 0; peer < size_ && named < 4; ++peer) {
-      if (peer == rank_ || !lags(peer)) continue;
-      text += concat(named++ > 0 ? ", and for " : " ", describe_rank(page_, peer),
-                     ", which is alive but was last seen ", describe_last_call(page_, peer));
+    for (int peer = 0; peer < size() && named < 4; ++peer) {
+      if (peer == rank() || !queue_.lags(peer)) continue;
+      text += concat(named++ > 0 ? ", and for " : " ", describe_rank(page(), peer),
+                     ", which is alive but was last seen ", describe_last_call(page(), peer));
     }
     if (named == 0) text += " a peer";
     return concat(text, "; if it needs longer between two collectives, raise the communicator's deadline");
   }
 
-  [[noreturn]] void fail_with_group() {
-    const std::string reported = announced_failure(page_);
-    fail(started_ == 0 ? reported : concat(reported, "; this rank (", rank_, ") was in ", current_call()));
-  }
-
-  Transport transport_;
-  ControlPage page_;
-  int rank_;
-  int size_;
+  OperationQueue<Transport> queue_;
   WaitOptions options_;
-  std::array<Operation, slot_count> operations_;
-  std::uint64_t started_ = 0;      // operations posted by this rank
-  std::uint64_t worked_ = 0;       // of these, those in which this rank has done its work
-  std::uint64_t completed_ = 0;    // of these, those whose buffers are the caller's again
-  std::uint64_t freed_ = 0;        // operations in which every rank has worked, as far as is known
-  std::uint64_t first_round_ = 0;  // staging rounds of all earlier operations
-  std::uint64_t staged_ = 0;       // staging rounds that this rank has filled
-  std::uint64_t events_ = 0;       // counts every step forward
-  int arrivals_ = 0;
-  int finishers_ = 0;
-  std::vector<std::byte*> pointers_;
-  std::string poison_;
 };
 
 }  // namespace lockstep::detail

@@ -4,8 +4,6 @@
 #include <lockstep/comm/control_page.hpp>
 #include <lockstep/core/futex.hpp>
 
-#include <sched.h>
-
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -28,11 +26,5 @@ struct WaitOptions {
   std::chrono::nanoseconds deadline;
   std::chrono::nanoseconds spin;
 };
-
-inline int available_processors() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : max_host_ranks;
-}
 
 }  // namespace lockstep::detail

@@ -11,6 +11,7 @@
 #include <lockstep/core/error.hpp>
 
 #include <poll.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -52,6 +53,7 @@ struct RingHello {
   std::uint32_t has_secret = 0;
   std::uint64_t staging_bytes = 0;
   JobSecret secret{};
+  cpu_set_t processors{};  // launchers often bind each rank to its own
   char host[64] = "";
 };
 
@@ -83,6 +85,7 @@ inline RingHello make_hello(const RingMeeting& meeting) {
   hello.size = meeting.size;
   hello.process = ::getpid();
   hello.staging_bytes = meeting.staging_bytes;
+  hello.processors = allowed_processors();
   hello.has_secret = meeting.secret.has_value();
   if (meeting.secret) hello.secret = *meeting.secret;
   if (::gethostname(hello.host, sizeof hello.host - 1) != 0) copy_text(hello.host, "unknown");
@@ -201,7 +204,9 @@ class RingHost {
       throw CommunicationError(fault);
     }
     const ControlPage page(mapping.data(), meeting_.size, meeting_.staging_bytes);
-    page.construct();
+    cpu_set_t processors = hellos_[0].processors;
+    for (const RingHello& hello : hellos_) CPU_OR(&processors, &processors, &hello.processors);
+    page.construct(CPU_COUNT(&processors));
     for (int rank = 0; rank < meeting_.size; ++rank) {
       auto& identity = page.rank(rank).identity;
       identity.process = hellos_[static_cast<std::size_t>(rank)].process;

@@ -35,7 +35,8 @@ struct ThreadGroupState {
         memory(ControlPage::bytes(size, 0)),
         page(memory.data(), size, 0),
         taken(static_cast<std::size_t>(size)) {
-    page.construct();
+    const cpu_set_t processors = allowed_processors();
+    page.construct(CPU_COUNT(&processors));
   }
 
   ThreadGroupOptions options;
