@@ -1,7 +1,7 @@
 // How fast are matrix products, one thread, against Eigen and against what the processor can do? Prints GFLOP/s: the
 // median and the best of interleaved rounds, so that a busy moment hits all contenders.
 // Usage: matrix_product [rounds]
-#include <lockstep/kernels/cpu/eigen_engine.hpp>
+#include "eigen_engine.hpp"
 #include <lockstep/kernels/cpu/matrix_product.hpp>
 
 #include <algorithm>
@@ -12,9 +12,9 @@
 
 namespace {
 
+using benchmarks::EigenEngine;
 using lockstep::MatrixProduct;
 using lockstep::cpu::BlockedEngine;
-using lockstep::cpu::EigenEngine;
 
 struct Case {
   std::int64_t m, n, k;

@@ -1,12 +1,13 @@
-// Matrix products by Eigen, as an alternative engine: `MatrixProductKernels<EigenEngine>`. The library itself does not
-// include this header; Eigen costs every file that sees it seconds, and it allocates memory for large products.
+// Matrix products by Eigen, as an engine: what the library's own is measured against.
 #pragma once
 
 #include <lockstep/kernels/cpu/matrix_product.hpp>
 
 #include <Eigen/Core>
 
-namespace lockstep::cpu {
+namespace benchmarks {
+
+using lockstep::MatrixProduct;
 
 /// Eigen's general matrix product, single-threaded when Eigen is built so.
 struct EigenEngine {
@@ -40,6 +41,6 @@ struct EigenEngine {
   }
 };
 
-static_assert(MatrixEngine<EigenEngine, float> && MatrixEngine<EigenEngine, double>);
+static_assert(lockstep::cpu::MatrixEngine<EigenEngine, float> && lockstep::cpu::MatrixEngine<EigenEngine, double>);
 
-}  // namespace lockstep::cpu
+}  // namespace benchmarks
