@@ -13,10 +13,10 @@ ensure_packages g++ meson ninja-build pkg-config python3 libeigen3-dev libcli11-
 export LC_ALL=C.UTF-8
 build=build/quickstart
 # A directory left by an interrupted or by another version of Meson is set up anew.
-if [ ! -f "$build/build.ninja" ] || ! meson configure "$build" >/dev/null 2>&1; then
+options='-Dbuildtype=release -Dnative=true -Dcli=enabled -Dexamples=enabled -Dtests=disabled -Dbenchmarks=disabled'
+if [ ! -f "$build/build.ninja" ] || ! meson configure "$build" $options >/dev/null 2>&1; then
   rm -rf "$build"
-  meson setup "$build" -Dbuildtype=release -Dnative=true -Dcli=enabled -Dexamples=enabled -Dtests=disabled \
-    -Dbenchmarks=disabled
+  meson setup "$build" $options
 fi
 jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 [ "$jobs" -le 2 ] || jobs=2

@@ -34,7 +34,8 @@ ensure_packages g++ meson ninja-build pkg-config python3 libeigen3-dev doctest-d
 
 export LC_ALL=C.UTF-8
 build=build/tests
-options="-Dbuildtype=debugoptimized -Dwerror=${LOCKSTEP_WERROR:-true} -Dtests=enabled"
+# -O1 takes two thirds of the time that -O2 takes to compile; the kernels are tested as in a release, too.
+options="-Doptimization=1 -Ddebug=false -Dcpp_args=-g1 -Dwerror=${LOCKSTEP_WERROR:-true} -Dtests=enabled"
 selection=
 if [ -n "$sanitize" ]; then
   build=build/tests-$(printf '%s' "$sanitize" | tr ',' '-')
@@ -52,7 +53,7 @@ failed_early() {
 }
 
 # A directory left by an interrupted or by another version of Meson is set up anew.
-if [ ! -f "$build/build.ninja" ] || ! meson configure "$build" >/dev/null 2>&1; then
+if [ ! -f "$build/build.ninja" ] || ! meson configure "$build" $options >/dev/null 2>&1; then
   rm -rf "$build"
   meson setup "$build" $options || failed_early 'The configuration failed.'
 fi
