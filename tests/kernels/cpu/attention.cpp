@@ -16,7 +16,7 @@ TEST_CASE("attention kernels: uniform scores average the values; gaps between ro
     const auto size = static_cast<std::size_t>(time * row);
     std::vector<float> zeros(size), v(size), out(size, -7), dq(size, -7), dk(size, -7), dv(size, -7), lse(2 * size);
     for (std::size_t i = 0; i < size; ++i) v[i] = static_cast<float>(i / static_cast<std::size_t>(row));  // the time
-    const auto heads = [&](auto* data) { return HeadMatrices{data, time * row, std::int64_t{3}, row}; };
+    const auto heads = [&]<class T>(T* data) { return HeadMatrices<T>{data, time * row, 3, row}; };
     const auto constant = [&](const std::vector<float>& x) { return heads(x.data()); };
     std::vector<float> workspace(static_cast<std::size_t>(Kernels::attention_workspace<float>(cpu, e)) + 1, -9);
     Kernels::attention<float>(cpu, e, constant(zeros), constant(zeros), constant(v), heads(out.data()), lse.data(),
