@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CONTENDERS = [
     ("#include <Eigen/Core>", None, 1.0),
     ("#include <lockstep/lockstep.hpp>", "include/lockstep/lockstep.hpp", 1.3),
-    ("the multilayer perceptron", "examples/02_classifier.cpp", 3.0),
+    ("the multilayer perceptron", "examples/02_mlp_digits.cpp", 3.0),
     ("the GPT", "examples/gpt/gpt.cpp", 6.0),
 ]
 

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 root=$(pwd)
 
 . tests/packages.sh
-ensure_packages g++ meson ninja-build pkg-config python3 libeigen3-dev libcli11-dev
+ensure_packages g++ meson ninja-build pkg-config python3 libcli11-dev
 
 export LC_ALL=C.UTF-8
 build=build/quickstart

@@ -1,7 +1,7 @@
 # Installs the Debian or Ubuntu packages that are missing. Sourced by tests/run.sh and examples/quickstart.sh:
 #
 #   . tests/packages.sh
-#   ensure_packages g++ meson ninja-build libeigen3-dev
+#   ensure_packages g++ meson ninja-build libcli11-dev
 #
 # What is there already is recognised by use, not by package name, so any other system with the tools works as well.
 
@@ -29,7 +29,6 @@ package_is_there() {
   case $1 in
     g++) echo 'int main() {}' | "${CXX:-c++}" -std=c++20 -x c++ -fsyntax-only - >/dev/null 2>&1 ;;
     ninja-build) command -v ninja >/dev/null 2>&1 || command -v ninja-build >/dev/null 2>&1 ;;
-    libeigen3-dev) package_has_module 'eigen3 >= 3.4' ;;
     doctest-dev) package_has_header doctest/doctest.h ;;
     nlohmann-json3-dev) package_has_module nlohmann_json ;;
     libcli11-dev) package_has_module CLI11 ;;

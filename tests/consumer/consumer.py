@@ -69,7 +69,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--meson", nargs="+", required=True)
     parser.add_argument("--root", type=Path, required=True)
-    parser.add_argument("command", nargs=argparse.REMAINDER, help="-- the compiler, and where Eigen is")
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="-- the compiler")
     arguments = parser.parse_args()
     compiler = [part for part in arguments.command if part != "--"]
     failed = False
