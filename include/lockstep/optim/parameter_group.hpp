@@ -1,6 +1,5 @@
 // Parameter groups: exceptions to an optimizer's hyper-parameters for parameters chosen by name and shape.
-//   ls::with_groups(ls::AdamW{.weight_decay = 0.1}, ls::ParameterGroup{.matches = ls::biases_and_norms, .weight_decay =
-//   0.0})
+//   ls::with_groups(ls::AdamW{.weight_decay = 0.1}, ls::ParameterGroup(ls::biases_and_norms, {.weight_decay = 0.0}))
 #pragma once
 
 #include <lockstep/optim/optimizer.hpp>

@@ -84,8 +84,12 @@ class Replica {
     tree_.clear();
   }
 
-  /// After the sweep of a micro-batch that is not the last: puts its gradients aside, to be added in tree order.
+  /// After the sweep of a micro-batch that is not the last: puts its gradients aside, to be added in tree order. A model
+  /// that the micro-batch did not use has nothing to put aside.
   void put_aside() {
+    bool any = false;
+    for (std::size_t i = 0; i < store_.layout().trainable_count; ++i) any |= store_.slot(i).has_gradient;
+    if (!any) return;
     for (std::size_t i = 0; i < store_.layout().trainable_count; ++i) store_.complete_gradient(i);
     tree_.push(*device_, store_.gradients());
     store_.zero_grad();
