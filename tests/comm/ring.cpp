@@ -1,4 +1,5 @@
 #include "processes.hpp"
+#include "random_program.hpp"
 #include <lockstep/comm/ring.hpp>
 #include <lockstep/comm/threads.hpp>
 #include <lockstep/testing/communicator.hpp>
@@ -393,4 +394,33 @@ TEST_CASE("sleeping processes miss nothing") {
                      },
                      {.spin = std::chrono::nanoseconds(0)}),
             "right");
+}
+
+TEST_CASE("random programs give the right results") {
+  for (const int size : {2, 3, 5}) {
+    for (const std::uint64_t seed : {1u, 2u, 3u}) {
+      check_all(run_ring(size,
+                         [&](ls::Ring& ring) {
+                           ls::testing::run_random_program(ring, seed, 400);
+                           return "right";
+                         }),
+                "right");
+    }
+  }
+}
+
+TEST_CASE("many random programs" * doctest::test_suite("long")) {
+  for (std::uint64_t seed = 100; seed < 150; ++seed) {
+    ls::RingOptions options;
+    if (seed % 2 == 0) options.spin = std::chrono::nanoseconds(0);
+    if (seed % 3 == 0) options.staging_bytes = 65536;
+    check_all(run_ring(
+                  static_cast<int>(2 + seed % 4),
+                  [&](ls::Ring& ring) {
+                    ls::testing::run_random_program(ring, seed, 1000);
+                    return "right";
+                  },
+                  options),
+              "right");
+  }
 }

@@ -1,3 +1,4 @@
+#include "random_program.hpp"
 #include <lockstep/comm/threads.hpp>
 #include <lockstep/testing/communicator.hpp>
 
@@ -194,4 +195,12 @@ TEST_CASE("each rank is handed out once") {
   CHECK_THROWS_AS(group.communicator(2), ls::ArgumentError);
   CHECK_THROWS_AS(ls::ThreadGroup(0), ls::ArgumentError);
   CHECK_THROWS_AS(ls::ThreadGroup(1000), ls::ArgumentError);
+}
+
+TEST_CASE("random programs give the right results on threads") {
+  for (const int size : {2, 3, 4}) {
+    ls::launch_threads(size, [&](ls::Threads& communicator) {
+      ls::testing::run_random_program(communicator, static_cast<std::uint64_t>(size), 400);
+    });
+  }
 }
