@@ -30,5 +30,11 @@ TEST_CASE("micro-batches are equal consecutive rows, the last one synchronises, 
   CHECK(logical == std::vector<std::int64_t>{3, 4, 5});  // rank 1 of ranks with 3 each
   CHECK(valid == std::vector<std::int64_t>{2, 1, 0});
   CHECK(sync == std::vector<bool>{false, false, true});
+  CHECK_FALSE(state.tree);
+  for ([[maybe_unused]] auto micro : MicroBatches(batch, 2, 0, state)) {
+    CHECK_FALSE(state.sync_gradients);
+    break;
+  }
+  CHECK(state.sync_gradients);  // a loop left early does not leave a window open
   CHECK_THROWS_WITH_AS(MicroBatches(batch, 4, 0, state), doctest::Contains("6 samples"), ShapeError);
 }

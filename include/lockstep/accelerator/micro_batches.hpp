@@ -58,6 +58,17 @@ class MicroBatches {
     }
   }
 
+  MicroBatches(const MicroBatches&) = delete;
+  MicroBatches& operator=(const MicroBatches&) = delete;
+
+  /// Ends the window, also when the loop was left early: what was computed in it is then not part of any step.
+  ~MicroBatches() {
+    state_->tree = false;
+    state_->sync_gradients = true;
+    state_->swept = 0;
+    state_->new_micro_batch = true;
+  }
+
   Iterator begin() { return {*this, 0}; }
   Iterator end() { return {*this, count_}; }
 
