@@ -58,37 +58,54 @@ TEST_CASE("the counter counts") {
   CHECK(allocations - before == 2);
 }
 
-TEST_CASE("after the third step a training step allocates nothing, at 1 and 2 ranks") {
+namespace {
+
+/// Trains 23 steps and counts allocations of the last 20, of all threads of this process.
+template <class AcceleratorType>
+void count_steps(AcceleratorType& accelerator, std::int64_t prefetch) {
+  static const auto dataset = test_data(400);
+  auto [model, optimizer, loader, schedule] = accelerator.prepare(
+      TestNet(0.1), AdamW{}, DataLoader{dataset, {.batch_size = 4, .shuffle = true, .prefetch = prefetch}},
+      cosine_with_warmup(2, 100));
+  const auto switch_counting = [&](bool on) {
+    accelerator.wait_for_everyone();
+    counting = on;
+    accelerator.wait_for_everyone();
+  };
+  std::int64_t step = 0;
+  for (auto& batch : loader) {
+    if (step == 3) switch_counting(true);
+    accelerator.backward(cross_entropy(model(batch.inputs), batch.targets));
+    accelerator.clip_grad_norm(model, 1.0);
+    optimizer.step();
+    schedule.step();
+    optimizer.zero_grad();
+    if (++step == 23) break;
+  }
+  switch_counting(false);
+}
+
+}  // namespace
+
+TEST_CASE("after the third step a training step allocates nothing, at 1 and 2 ranks, threads and processes") {
   for (const int ranks : {1, 2}) {
     for (const std::int64_t prefetch : {0, 2}) {
       CAPTURE(ranks);
       CAPTURE(prefetch);
       allocations = 0;
-      const auto dataset = test_data(400);
       launch_threads(ranks, [&](Threads communicator) {
         Accelerator<CpuThreads> accelerator(std::move(communicator));
-        auto [model, optimizer, loader, schedule] = accelerator.prepare(
-            TestNet(0.1), AdamW{}, DataLoader{dataset, {.batch_size = 4, .shuffle = true, .prefetch = prefetch}},
-            cosine_with_warmup(2, 100));
-        std::int64_t step = 0;
-        for (auto& batch : loader) {
-          if (step == 3) {
-            accelerator.wait_for_everyone();
-            if (accelerator.is_main_process()) counting = true;
-            accelerator.wait_for_everyone();
-          }
-          accelerator.backward(cross_entropy(model(batch.inputs), batch.targets));
-          accelerator.clip_grad_norm(model, 1.0);
-          optimizer.step();
-          schedule.step();
-          optimizer.zero_grad();
-          if (++step == 23) break;
-        }
-        accelerator.wait_for_everyone();
-        if (accelerator.is_main_process()) counting = false;
-        accelerator.wait_for_everyone();
+        count_steps(accelerator, prefetch);
       });
       CHECK(allocations == 0);
+
+      const std::string name = concat("allocation-test-", ::getpid(), "-", ranks, "-", prefetch);
+      Processes processes(ranks, [&](int rank) {
+        Accelerator<CpuRing> accelerator(Ring(RingOptions{.rank = rank, .size = ranks, .name = name}));
+        count_steps(accelerator, prefetch);
+        return concat(allocations.load(), " allocations");
+      });
+      for (const ProcessResult& result : processes.wait_all()) CHECK(result.text == "0 allocations");
     }
   }
 }
