@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <iterator>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -28,6 +29,10 @@ struct Numbers {  // sample i is (i, 2 i)
   std::int64_t size() const { return count; }
   Sample operator[](std::int64_t i) const { return {i, 2 * i}; }
 };
+
+static_assert(std::input_iterator<ls::DataLoader<Numbers>::Iterator>);
+static_assert(std::sentinel_for<std::default_sentinel_t, ls::DataLoader<Numbers>::Iterator>);
+static_assert(!std::copy_constructible<ls::DataLoader<Numbers>>);
 
 /// Everything that a user can see of a batch.
 struct Seen {

@@ -195,6 +195,18 @@ TEST_CASE("checkpoint writer: killed at any system call where names cannot be ex
   }
 }
 
+TEST_CASE("checkpoint writer: a checkpoint that a crash left moved aside is brought back, not cleared away") {
+  const TemporaryDirectory place;
+  const std::string own = ls::detail::process_mark();
+  const std::string dead = own.substr(0, own.rfind('-') + 1) + "2000000000";  // beyond the largest process number
+  save(place / "last", 1);
+  ls::rename_path(place / "last", ls::concat(place / "last", ls::detail::replaced_mark, dead));
+  ls::make_directories(ls::concat(place / "last", ls::detail::staging_mark, dead));
+  { const ls::CheckpointWriter without_commit(place / "last", 2); }
+  CHECK(loaded_step(place / "last") == 1);
+  CHECK(ls::list_directory(place.path) == std::vector<std::string>{"last"});
+}
+
 TEST_CASE("checkpoint writer: everything is on the disk before the name, and the name before the old one goes") {
   const TemporaryDirectory place;
   save(place / "last", 1);

@@ -102,6 +102,7 @@ TEST_CASE("safetensors header: refuses numbers that lie") {
   CHECK(contains(fault(one("F32", "[2]", "[4,0]"), 8), "should begin at 0"));
   CHECK(contains(fault(one("F32", "[]", "[1,5]"), 5), "should begin at 0"));
   CHECK(contains(fault(one("F4", "[1]", "[0,1]"), 1), "need 4 bits"));
+  CHECK(contains(fault(one("F4", "[3]", "[0,1]"), 1), "need 12 bits"));
   CHECK(contains(fault(one("F32", "[4611686018427387904,4]", "[0,0]"), 0), "overflows"));
   CHECK(contains(fault(one("U8", "[4611686018427387904,8,0]", "[0,0]"), 0), "overflows"));
   CHECK(contains(fault(one("U8", "[2305843009213693952]", "[0,0]"), 0), "overflows"));
