@@ -72,7 +72,7 @@ def main():
                 for name, source, _ in sources:
                     measured[name].append(compile_once(
                         [compiler, "-std=c++20", *arguments.flags, "-fno-rtti", "-pthread", f"-I{ROOT / 'include'}",
-                         *eigen_flags(), "-c", str(source), "-o", str(Path(scratch) / "object.o")]))
+                         f'-DEXAMPLES_HEADERS="{ROOT / "include"}"', *eigen_flags(), "-c", str(source), "-o", str(Path(scratch) / "object.o")]))
             baseline = statistics.median(seconds for seconds, _ in measured[sources[0][0]])
             for name, _, budget in sources:
                 seconds = statistics.median(s for s, _ in measured[name])
