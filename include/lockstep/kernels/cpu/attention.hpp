@@ -4,6 +4,7 @@
 
 #include <lockstep/core/philox.hpp>
 #include <lockstep/kernels/attention.hpp>
+#include <lockstep/kernels/cpu/dropout.hpp>
 #include <lockstep/kernels/cpu/matrix_product.hpp>
 #include <lockstep/kernels/cpu/row_reductions.hpp>
 #include <lockstep/kernels/scalar_math.hpp>
@@ -217,11 +218,7 @@ struct AttentionKernels {
   static void drop(const AttentionExtents& e, const Philox& random, std::int64_t head, std::int64_t query,
                    std::int64_t count, T* x) {
     const auto position = static_cast<std::uint64_t>((head * e.query_time + query) * e.key_time);
-    const T factor = static_cast<T>(1 / (1 - e.dropout));
-    const float limit = static_cast<float>(e.dropout);
-    for (std::int64_t j = 0; j < count; ++j) {
-      x[j] = to_uniform(random.at(position + static_cast<std::uint64_t>(j))) < limit ? T(0) : x[j] * factor;
-    }
+    drop_elements(count, x, e.dropout, random, position, Destination<T>{x, false});
   }
 
   /// Sets the rows that no query sees to zero.
