@@ -1,6 +1,8 @@
 #include "training.hpp"
 #include <lockstep/accelerator/accelerator.hpp>
 
+#include <atomic>
+
 using namespace lockstep;
 using namespace lockstep::testing;
 
@@ -110,6 +112,54 @@ TEST_CASE("accumulate ends a window at every k-th batch and at the last batch of
   CHECK(trace == "FTFTTFTFTT");
   CHECK(optimizer.step_count() == 6);
   CHECK(static_cast<double>(model.parameter("weight")[0]) == doctest::Approx(-6));  // each window's mean gradient is 1
+}
+
+TEST_CASE("windows synchronise where Accelerate's do") {
+  struct Case {
+    std::int64_t batches, steps;
+    bool sync_with_dataloader;
+    int epochs;
+    std::string flags;
+  };
+  for (const Case& c :
+       {Case{5, 2, true, 1, "FTFTT"}, Case{5, 2, true, 2, "FTFTTFTFTT"}, Case{5, 2, false, 2, "FTFTFTFTFT"},
+        Case{8, 4, true, 1, "FFFTFFFT"}, Case{3, 8, true, 2, "FFTFFT"}, Case{3, 8, false, 3, "FFFFFFFTF"}}) {
+    Accelerator<SingleDevice<Cpu>> accelerator(
+        Single{}, {.gradient_accumulation_steps = c.steps, .sync_with_dataloader = c.sync_with_dataloader});
+    auto loader = accelerator.prepare(
+        DataLoader{TensorDataset(Tensor<float>(Shape{c.batches, 1}), Tensor<float>(Shape{c.batches, 1}))});
+    std::string flags;
+    for (int epoch = 0; epoch < c.epochs; ++epoch) {
+      for ([[maybe_unused]] auto& batch : loader) {
+        accelerator.accumulate();
+        flags += accelerator.sync_gradients() ? 'T' : 'F';
+      }
+    }
+    CHECK(flags == c.flags);
+  }
+}
+
+TEST_CASE("main_process_first runs rank 0 before the others, and its failure is everybody's") {
+  std::atomic<int> order{0};
+  launch_threads(3, [&](Threads communicator) {
+    Accelerator<CpuThreads> accelerator(std::move(communicator));
+    accelerator.main_process_first([&] { CHECK((order.fetch_add(1) == 0) == accelerator.is_main_process()); });
+    const auto fail = [] { throw ArgumentError("no such file"); };
+    CHECK_THROWS_AS(accelerator.main_process_first(fail), Error);
+    CHECK(accelerator.reduce(1) == 3);
+  });
+  CHECK(order == 3);
+}
+
+TEST_CASE("a trigger that one rank sets is seen by all, once") {
+  launch_threads(2, [](Threads communicator) {
+    Accelerator<CpuThreads> accelerator(std::move(communicator));
+    CHECK_FALSE(accelerator.check_trigger());
+    if (accelerator.rank() == 1) accelerator.set_trigger();
+    CHECK(accelerator.check_trigger());
+    CHECK_FALSE(accelerator.check_trigger());
+    CHECK(accelerator.split_between_processes(std::vector<int>{1, 2, 3}).size() == (accelerator.rank() == 0 ? 2 : 1));
+  });
 }
 
 TEST_CASE("backward refuses what cannot be a loss and names the way out") {

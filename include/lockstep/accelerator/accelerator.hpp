@@ -8,6 +8,7 @@
 #include <lockstep/accelerator/options.hpp>
 #include <lockstep/accelerator/prepare.hpp>
 #include <lockstep/accelerator/progress.hpp>
+#include <lockstep/accelerator/split.hpp>
 #include <lockstep/autograd/core_ops.hpp>
 #include <lockstep/autograd/tape.hpp>
 #include <lockstep/optim/clip.hpp>
@@ -108,7 +109,7 @@ class Accelerator {
   /// gradient_accumulation_steps-th call, and the last batch of a loader, end a window: there gradients are exchanged,
   /// and optimizer and schedule step.
   void accumulate() {
-    if (state_.end_of_loader()) {
+    if (options_.sync_with_dataloader && state_.end_of_loader()) {
       state_.micro_step = 0;
       state_.sync_gradients = true;
     } else {
@@ -189,6 +190,35 @@ class Accelerator {
 
   /// Returns when every rank has called it. Collective.
   void wait_for_everyone() { communicator_.barrier(); }
+
+  /// Calls `function` on rank 0 first and then on the others, such as to prepare a file once; when it throws on rank 0
+  /// all ranks throw, and none is left waiting. Collective.
+  template <class Function>
+  void main_process_first(Function&& function) {
+    run_on_main("do its part of main_process_first()", function);
+    if (!is_main_process()) function();
+  }
+
+  /// This rank's consecutive part of a list: the first ranks get one element more where it does not divide evenly. With
+  /// `apply_padding` the last element is repeated until all parts are equally long. No communication.
+  template <class T>
+  std::vector<std::remove_const_t<T>> split_between_processes(std::span<T> list, bool apply_padding = false) const {
+    return detail::split(list, rank(), world_size(), apply_padding);
+  }
+  template <class T>
+  std::vector<T> split_between_processes(const std::vector<T>& list, bool apply_padding = false) const {
+    return detail::split(std::span<const T>(list), rank(), world_size(), apply_padding);
+  }
+
+  /// Remembers on this rank that something happened which all ranks should learn of, such as a reason to stop early.
+  void set_trigger() { trigger_ = 1; }
+
+  /// Whether any rank called set_trigger() since the last check; the same answer on every rank. Collective.
+  bool check_trigger() {
+    std::int32_t any = std::exchange(trigger_, 0);
+    communicator_.all_reduce(std::span<std::int32_t>(&any, 1), Reduction::max);
+    return any != 0;
+  }
 
   /// Iterates over a loader, for an epoch or a number of steps, and shows a progress bar on rank 0.
   template <class Loader>
@@ -307,6 +337,7 @@ class Accelerator {
   StateRegistry states_;
   std::shared_ptr<StateGroup> registration_;
   std::vector<std::shared_ptr<Replica>> replicas_;
+  std::int32_t trigger_ = 0;
   double weight_ = 0;  // at one address while it is being summed over ranks
 };
 

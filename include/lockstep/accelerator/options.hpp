@@ -12,6 +12,9 @@ struct AcceleratorOptions {
   /// Micro-batches that `accumulate` joins to one optimizer step.
   std::int64_t gradient_accumulation_steps = 1;
 
+  /// Whether the last batch of a loader ends a window too; otherwise windows reach over epochs.
+  bool sync_with_dataloader = true;
+
   /// The number of micro-batches that `micro_batches` cuts one step's global batch into, over all ranks together. A
   /// power of two that the number of ranks divides makes the update the same, bit for bit, for any such number of
   /// ranks. Zero: `micro_batches` is not used.

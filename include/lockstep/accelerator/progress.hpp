@@ -143,22 +143,30 @@ class ProgressBar {
       append_time(numbers, elapsed);
     }
     Text line;
-    if (terminal_) line.append("\r");
     line.append(options_.description);
     line.format(" %3d%%", static_cast<int>(total > 0 ? done_ * 100 / total : 100));
-    if (terminal_) append_bar(line, numbers.view().size());
-    line.append(numbers.view());
-    line.append(terminal_ ? "\x1b[K" : "\n");
-    std::fwrite(line.view().data(), 1, line.view().size(), stderr);
+    if (terminal_) {
+      const std::size_t columns = terminal_columns();
+      append_bar(line, numbers.view().size(), columns);
+      line.append(numbers.view());
+      const std::string_view shown = line.view().substr(0, columns - 1);  // a line that wraps could not be redrawn
+      std::fprintf(stderr, "\r%.*s\x1b[K", static_cast<int>(shown.size()), shown.data());
+    } else {
+      line.append(numbers.view());
+      std::fprintf(stderr, "%.*s\n", static_cast<int>(line.view().size()), line.view().data());
+    }
     std::fflush(stderr);
   }
 
-  /// The bar takes the room that the rest leaves; a line that wraps could not be redrawn.
-  void append_bar(Text& line, std::size_t rest) const {
+  static std::size_t terminal_columns() {
     winsize window{};
     const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0;
-    const std::size_t columns = known ? window.ws_col : 80;
-    const std::size_t used = options_.description.size() + 5 + 3 + rest + 1;
+    return known ? window.ws_col : 80;
+  }
+
+  /// The bar takes the room that the rest leaves.
+  void append_bar(Text& line, std::size_t rest, std::size_t columns) const {
+    const std::size_t used = line.view().size() + rest + 4;
     if (columns < used + 5) return;
     const auto width = static_cast<std::int64_t>(std::min<std::size_t>(columns - used, 30));
     const std::int64_t total = options_.total_steps;
@@ -172,8 +180,13 @@ class ProgressBar {
 
   /// "  41.2k tokens/s"
   void append_rate(Text& text, double rate) const {
-    const char* scale = rate >= 1e6 ? "M" : rate >= 1e4 ? "k" : "";
-    text.format("  %.3g%s ", rate >= 1e6 ? rate / 1e6 : rate >= 1e4 ? rate / 1e3 : rate, scale);
+    if (rate >= 1e6) {
+      text.format("  %.3gM ", rate / 1e6);
+    } else if (rate >= 1e4) {
+      text.format("  %.3gk ", rate / 1e3);
+    } else {
+      text.format(rate >= 100 ? "  %.0f " : "  %.3g ", rate);
+    }
     text.append(options_.unit);
     text.append("/s");
   }
