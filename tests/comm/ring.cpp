@@ -187,6 +187,35 @@ TEST_CASE("a killed rank is named by every survivor within two seconds") {
   }
 }
 
+TEST_CASE("wherever a rank is killed, the others end with an error and not by their deadline") {
+  for (int attempt = 0; attempt < 40; ++attempt) {
+    const std::string name = fresh_name();
+    Processes processes(3, [&](int rank) {
+      ls::Ring ring({.rank = rank, .size = 3, .name = name, .connect_deadline = std::chrono::seconds(5)});
+      for (;;) {
+        auto memory = ring.allocate(200'000);
+        std::vector<float> heap(50'000);
+        ring.all_reduce(std::span<float>(heap));
+        ring.all_reduce(std::span<float>(reinterpret_cast<float*>(memory.data()), 50'000));
+        ring.barrier();
+      }
+      return "unreachable";
+    });
+    ::usleep(static_cast<useconds_t>(attempt * 700));
+    const int victim = attempt % 3;
+    ::kill(processes[victim], SIGKILL);
+    const ls::Deadline deadline = ls::Deadline::after(std::chrono::seconds(20));
+    for (const int rank : {0, 1, 2}) {
+      const ProcessResult result = processes.wait(rank, deadline);
+      CAPTURE(attempt);
+      CAPTURE(rank);
+      CAPTURE(result.text);
+      CHECK(!result.hung);
+      if (rank != victim) CHECK(contains(result.text, "ERROR: ring: "));
+    }
+  }
+}
+
 TEST_CASE("a rank that is stopped for a while is waited for, one that stays stopped is named") {
   {
     ls::RingOptions options{.size = 2, .name = fresh_name()};

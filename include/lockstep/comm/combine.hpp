@@ -43,6 +43,7 @@ void combine_range(const Operation& operation, int rank, int size, std::vector<s
       call.reduce(call.fingerprint.reduction, pointers.data(), size, &own, 1, length / call.element);
       break;
     }
+    case Collective::allocate:  // the ranks tell each other whether they got theirs
     case Collective::all_gather:
     case Collective::all_gather_ragged: {
       std::byte* piece = call.output;
@@ -57,7 +58,6 @@ void combine_range(const Operation& operation, int rank, int size, std::vector<s
       if (rank != operation.root()) copy_bytes(call.output + offset, source(operation.root()), length);
       break;
     case Collective::barrier:
-    case Collective::allocate:
     case Collective::none:
       break;
   }

@@ -124,8 +124,8 @@ class Engine {
     if (dead < 0 && gone < 0 && !failed && !late) return;
     if (queue_.advance()) return;  // what a peer has published before it went still counts
     const std::string here = concat("; this rank (", rank(), ") was in ", queue_.current_call());
+    if (failed) queue_.fail_with_group();  // first: those who fail go away, and are not the cause
     if (dead >= 0) fail(concat(describe_rank(page(), dead), " died ", describe_last_call(page(), dead), here));
-    if (failed) queue_.fail_with_group();
     if (gone >= 0) fail(concat(describe_rank(page(), gone), " left ", describe_last_call(page(), gone), here));
     fail(deadline_text());
   }

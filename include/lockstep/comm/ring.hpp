@@ -192,7 +192,7 @@ class Ring : public detail::HostCommunicator<detail::RingTransport> {
     const std::span<const int> passed = memory ? std::span<const int>(&handle, 1) : std::span<const int>();
     for (int peer = 1; peer < size(); ++peer) {
       if (!detail::send_message(engine().transport().socket(peer), notice, passed, engine().deadline())) {
-        engine().fail(concat(detail::describe_rank(engine().page(), peer), " took no memory in allocate"));
+        fail_exchange(peer, bytes);
       }
     }
     return memory;
@@ -202,7 +202,7 @@ class Ring : public detail::HostCommunicator<detail::RingTransport> {
     MemoryNotice notice;
     std::vector<FileDescriptor> descriptors;
     if (!detail::receive_message(engine().transport().socket(0), notice, descriptors, engine().deadline())) {
-      engine().fail(concat(detail::describe_rank(engine().page(), 0), " passed no memory in allocate"));
+      fail_exchange(0, bytes);
     }
     status = notice.status;
     if (status != 0) return {};
@@ -217,11 +217,23 @@ class Ring : public detail::HostCommunicator<detail::RingTransport> {
     return std::move(descriptors[0]);
   }
 
+  [[noreturn]] void fail_exchange(int peer, std::size_t bytes) {
+    const int dead = engine().transport().find_dead(engine().page());
+    const std::string who = detail::describe_rank(engine().page(), dead >= 0 ? dead : peer);
+    engine().fail(concat(who, dead >= 0 ? " died" : " did not answer in time or left", " while rank ", rank(),
+                         " was in allocate, where ", bytes, " bytes of shared memory are made for all ranks"));
+  }
+
   /// All ranks learn each other's status, so that all of them succeed or all of them throw.
   void check_everywhere(int own_status, std::size_t bytes) {
     std::vector<std::int32_t> all(static_cast<std::size_t>(size()));
     const std::int32_t own = own_status;
-    all_gather(std::span<const std::int32_t>(&own, 1), std::span<std::int32_t>(all));
+    detail::Call call;
+    call.fingerprint = {.collective = detail::Collective::allocate, .count = bytes};
+    call.input = reinterpret_cast<const std::byte*>(&own);
+    call.output = reinterpret_cast<std::byte*>(all.data());
+    call.piece = call.element = sizeof own;
+    engine().run(call);
     for (int peer = 0; peer < size(); ++peer) {
       const int status = all[static_cast<std::size_t>(peer)];
       if (status == 0) continue;

@@ -5,6 +5,7 @@
 
 #include <lockstep/comm/arena.hpp>
 #include <lockstep/comm/control_page.hpp>
+#include <lockstep/comm/failure.hpp>
 #include <lockstep/comm/job_secret.hpp>
 #include <lockstep/comm/unix_socket.hpp>
 #include <lockstep/core/deadline.hpp>
@@ -196,14 +197,14 @@ class RingHost {
   void make_control() {
     const std::size_t bytes = ControlPage::bytes(meeting_.size, meeting_.staging_bytes);
     links_.control = make_sealed_memory(bytes);
-    const Mapping mapping = links_.control ? map_shared(links_.control, bytes) : Mapping();
-    if (mapping.data() == nullptr) {
+    if (links_.control) mapping_ = map_shared(links_.control, bytes);
+    if (mapping_.data() == nullptr) {
       const std::string fault =
           concat("ring: rank 0 cannot make ", bytes, " bytes of shared memory: ", std::strerror(errno));
       refuse_all(fault);
       throw CommunicationError(fault);
     }
-    const ControlPage page(mapping.data(), meeting_.size, meeting_.staging_bytes);
+    const ControlPage page = control_page();
     cpu_set_t processors = hellos_[0].processors;
     for (const RingHello& hello : hellos_) CPU_OR(&processors, &processors, &hello.processors);
     page.construct(CPU_COUNT(&processors));
@@ -226,11 +227,14 @@ class RingHost {
     }
     const auto index = static_cast<std::size_t>(rank);
     if (!send_message(links_.sockets[index], message, descriptors, meeting_.deadline)) {
-      const std::string fault = concat("ring: ", describe(index), " ended before all ranks had joined");
+      const std::string fault = concat(describe(index), " ended before all ranks had joined");
+      announce_failure(control_page(), 0, fault);  // for those who are in already
       refuse_all(fault);
-      throw CommunicationError(fault);
+      throw CommunicationError(concat("ring: ", fault));
     }
   }
+
+  ControlPage control_page() const { return ControlPage(mapping_.data(), meeting_.size, meeting_.staging_bytes); }
 
   void refuse(const FileDescriptor& socket, const std::string& reason) {
     RingWelcome message;
@@ -261,6 +265,7 @@ class RingHost {
   const RingMeeting& meeting_;
   std::vector<RingHello> hellos_;
   RingLinks links_;
+  Mapping mapping_;
 };
 
 /// The side of the other ranks.
