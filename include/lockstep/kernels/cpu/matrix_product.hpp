@@ -58,7 +58,7 @@ struct BlockedEngine {
     static constexpr std::int64_t most_depth = 256;     // a panel of B stays in the first-level cache,
     static constexpr std::int64_t most_rows = 480;      // a block of A in the second,
     static constexpr std::int64_t most_columns = 1024;  // a block of B in the third
-    static constexpr std::int64_t few_rows = 6 * tile_rows;
+    static constexpr std::int64_t few_rows = 72;
 
     std::int64_t depth, rows, columns;
     bool direct_b;  // full panels of B are read where they are
