@@ -33,7 +33,7 @@ class Var {
   TensorView<const Scalar> value() const { return {slot().value, slot().shape}; }
 
   /// The only element; throws ShapeError when there is not exactly one. Waits for the device.
-  Scalar item() const { return tape_->read_item(value()); }
+  Scalar item() const { return tape().read_item(value()); }
 
   bool requires_grad() const { return slot().requires_grad; }
 
@@ -48,7 +48,11 @@ class Var {
   /// Whether there is a value at all: optional inputs, such as a bias, may be absent.
   bool has_value() const { return slot_ != nullptr; }
 
-  TapeType& tape() const { return *tape_; }
+  /// The tape that the value is on; throws ArgumentError when there is no value.
+  TapeType& tape() const {
+    if (tape_ == nullptr) throw ArgumentError("a variable without a value was used");
+    return *tape_;
+  }
 
   /// The memory behind the value; throws ArgumentError when the step that made it is over.
   Slot<Scalar>& slot() const {

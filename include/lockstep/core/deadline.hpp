@@ -10,7 +10,11 @@ class Deadline {
  public:
   using Clock = std::chrono::steady_clock;
 
-  static Deadline after(std::chrono::nanoseconds duration) { return Deadline(Clock::now() + duration); }
+  /// `duration` from now; one too long for the clock is never over.
+  static Deadline after(std::chrono::nanoseconds duration) {
+    const Clock::time_point now = Clock::now();
+    return Deadline(duration > Clock::time_point::max() - now ? Clock::time_point::max() : now + duration);
+  }
 
   bool passed() const { return Clock::now() >= moment_; }
 

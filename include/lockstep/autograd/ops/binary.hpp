@@ -64,12 +64,18 @@ namespace detail {
 template <class A, class B>
 concept BinaryOperands = (Variable<A> && OperandFor<B, A>) || (Variable<B> && OperandFor<A, B>);
 
+template <class Function, Variable V>
+V record_binary(const V& a, const V& b) {
+  static_cast<void>(b.slot());  // here an operand must not be absent
+  return a.tape().record(ops::Binary<Function>{}, a, b);
+}
+
 template <class Function, class A, class B>
 auto binary(const A& a, const B& b) {
   if constexpr (Variable<A>) {
-    return a.tape().record(ops::Binary<Function>{}, a, as_variable(a, b));
+    return record_binary<Function>(a, as_variable(a, b));
   } else {
-    return b.tape().record(ops::Binary<Function>{}, as_variable(b, a), b);
+    return record_binary<Function>(as_variable(b, a), b);
   }
 }
 

@@ -73,6 +73,7 @@ namespace lockstep {
 template <Variable V>
 V concat(std::span<const V> inputs, int dimension) {
   if (inputs.empty()) throw ArgumentError("concat: at least one tensor is needed");
+  for (const V& input : inputs) static_cast<void>(input.slot());  // throws when one is absent
   return inputs[0].tape().record_list(ops::Concat{inputs[0].shape().normalize(dimension)}, inputs);
 }
 template <Variable V>
