@@ -31,8 +31,11 @@ inline void find_files(const std::string& directory, const std::string& suffix, 
 /// The content of the files one after another; of the headers below `headers` when there are none. Throws IoError.
 inline std::string read_corpus(std::vector<std::string> files, const std::string& headers) {
   if (files.empty()) {
+    if (!lockstep::is_directory(headers)) {
+      throw lockstep::IoError(
+          lockstep::concat("the library's headers are not in '", headers, "' any more; use --data"));
+    }
     find_files(headers, ".hpp", files);
-    if (files.empty()) throw lockstep::IoError(lockstep::concat("there are no headers in '", headers, "'; use --data"));
   }
   std::string corpus;
   for (const std::string& file : files) corpus += lockstep::read_file(file);

@@ -80,7 +80,7 @@ int train(const gpt::Options& options) {
   ls::Accelerator<Backend> accelerator({.seed = seed, .detect_anomaly = options.detect_anomaly});
 
   const std::string corpus =
-      gpt::on_all_ranks(accelerator, [&] { return gpt::read_corpus(options.data, GPT_DEFAULT_CORPUS); });
+      gpt::on_all_ranks(accelerator, [&] { return gpt::read_corpus(options.data, EXAMPLES_HEADERS); });
   const gpt::Split text =
       gpt::on_all_ranks(accelerator, [&] { return gpt::split_corpus(corpus, options.held_out, options.context); });
 
