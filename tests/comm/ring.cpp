@@ -187,6 +187,33 @@ TEST_CASE("a killed rank is named by every survivor within two seconds") {
   }
 }
 
+TEST_CASE("a rank that polls learns of a death, a departure and a deadline too") {
+  for (const int fate : {0, 1, 2}) {
+    ls::RingOptions options{.size = 2, .name = fresh_name()};
+    if (fate == 2) options.deadline = std::chrono::milliseconds(300);
+    Processes processes(2, [&](int rank) {
+      options.rank = rank;
+      ls::Ring ring(options);
+      ring.barrier();
+      if (rank == 1) {
+        if (fate == 0) ::kill(::getpid(), SIGKILL);
+        if (fate == 2) ::usleep(1'500'000);
+        return "gone";
+      }
+      std::vector<float> values(1000);
+      auto pending = ring.all_reduce_async(std::span<float>(values), ls::Reduction::sum);
+      while (!pending.test()) {}
+      return "unreachable";
+    });
+    const auto results = processes.wait_all();
+    CAPTURE(results[0].text);
+    CHECK(contains(results[0].text, "rank 1 (host "));
+    const char* expected[] = {"died after barrier()", "left after barrier()",
+                              "which is alive but was last seen after barrier()"};
+    CHECK(contains(results[0].text, expected[fate]));
+  }
+}
+
 TEST_CASE("wherever a rank is killed, the others end with an error and not by their deadline") {
   for (int attempt = 0; attempt < 40; ++attempt) {
     const std::string name = fresh_name();

@@ -46,8 +46,12 @@ class Engine {
 
   void run(const Call& call) { finish(start(call)); }
 
+  /// Advances and says whether the operation is done. Asking again and again is a kind of waiting: it ends with the
+  /// same errors as `finish`.
   bool finished(std::uint64_t number) {
-    if (number >= queue_.completed()) progress();
+    if (number < queue_.completed()) return true;
+    progress();
+    if (number >= queue_.completed()) look_after_idle_tests();
     return number < queue_.completed();
   }
 
@@ -115,6 +119,14 @@ class Engine {
     if (!moved && !done() && !queue_.failure_seen()) sleeper.wait(deadline.at_most(longest_nap), Transport::scope);
   }
 
+  void look_after_idle_tests() {
+    constexpr std::uint64_t tests_between_looks = 1024;  // a look costs a system call
+    if (tested_events_ != queue_.events()) idle_tests_ = 0;
+    tested_events_ = queue_.events();
+    if (idle_tests_++ == 0) tests_deadline_ = deadline();
+    if (idle_tests_ % tests_between_looks == 0) look_for_trouble(tests_deadline_);
+  }
+
   /// Called when a wait has seen no news: throws if none can come any more.
   void look_for_trouble(const Deadline& deadline) {
     const int dead = transport().find_dead(page());
@@ -154,6 +166,9 @@ class Engine {
 
   OperationQueue<Transport> queue_;
   WaitOptions options_;
+  std::uint64_t idle_tests_ = 0;     // in a row, without news
+  std::uint64_t tested_events_ = 0;  // the news at the last test
+  Deadline tests_deadline_ = Deadline::after(std::chrono::nanoseconds::zero());
 };
 
 }  // namespace lockstep::detail
