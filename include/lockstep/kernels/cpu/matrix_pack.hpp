@@ -10,25 +10,48 @@ namespace lockstep::cpu {
 
 namespace detail {
 
-/// The elements of the lower (Half 0) or upper (Half 1) halves of two packets, in turns.
+/// What a 128-bit lane holds: most shuffles of vector units work inside lanes, or on whole lanes.
+template <class T>
+inline constexpr int lane_width = 16 / static_cast<int>(sizeof(T));
+
+/// Lane by lane, the lower (Half 0) or upper (Half 1) elements of both packets in turns.
 template <class T, int Half, int... I>
 [[gnu::always_inline]] inline Packet<T> interleave(Packet<T> x, Packet<T> y, std::integer_sequence<int, I...>) {
-  constexpr int width = packet_width<T>;
-  return __builtin_shufflevector(x, y, (Half * (width / 2) + I / 2 + (I % 2) * width)...);
+  constexpr int width = packet_width<T>, lane = lane_width<T>;
+  return __builtin_shufflevector(x, y, (I / lane * lane + Half * (lane / 2) + I % lane / 2 + I % 2 * width)...);
 }
 
-/// Transposes a square of packets in place: log2(width) rounds of interleaving row i with row i + width / 2.
+/// The even (Odd 0) or odd (Odd 1) lanes of one packet, then those of the other.
+template <class T, int Odd, int... I>
+[[gnu::always_inline]] inline Packet<T> every_other_lane(Packet<T> x, Packet<T> y, std::integer_sequence<int, I...>) {
+  constexpr int lane = lane_width<T>;
+  return __builtin_shufflevector(x, y, ((I / lane * 2 + Odd) * lane + I % lane)...);
+}
+
+/// Transposes a square of packets in place: first the small squares inside lanes, then the lanes.
 template <class T>
 [[gnu::always_inline]] inline void transpose_square(Packet<T> (&rows)[packet_width<T>]) {
-  constexpr int width = packet_width<T>;
+  constexpr int width = packet_width<T>, lane = lane_width<T>, lanes = width / lane;
   constexpr auto indices = std::make_integer_sequence<int, width>{};
+  Packet<T> next[width];
   LOCKSTEP_UNROLL
-  for (int round = 1; round < width; round *= 2) {
-    Packet<T> next[width];
+  for (int round = 1; round < lane; round *= 2) {
+    LOCKSTEP_UNROLL
+    for (int i = 0; i < width; i += 2) {
+      const int from = i / lane * lane + i % lane / 2;
+      next[i] = interleave<T, 0>(rows[from], rows[from + lane / 2], indices);
+      next[i + 1] = interleave<T, 1>(rows[from], rows[from + lane / 2], indices);
+    }
+    LOCKSTEP_UNROLL
+    for (int i = 0; i < width; ++i) rows[i] = next[i];
+  }
+  LOCKSTEP_UNROLL
+  for (int round = 1; round < lanes; round *= 2) {
     LOCKSTEP_UNROLL
     for (int i = 0; i < width / 2; ++i) {
-      next[2 * i] = interleave<T, 0>(rows[i], rows[i + width / 2], indices);
-      next[2 * i + 1] = interleave<T, 1>(rows[i], rows[i + width / 2], indices);
+      const int from = 2 * (i / lane) * lane + i % lane;
+      next[i] = every_other_lane<T, 0>(rows[from], rows[from + lane], indices);
+      next[i + width / 2] = every_other_lane<T, 1>(rows[from], rows[from + lane], indices);
     }
     LOCKSTEP_UNROLL
     for (int i = 0; i < width; ++i) rows[i] = next[i];
