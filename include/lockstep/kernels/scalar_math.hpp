@@ -99,7 +99,7 @@ LOCKSTEP_INLINE float tanh(float x) {
   const float p =
       detail::polynomial(square, -5.70498453e-3F, 2.06390849e-2F, -5.37397143e-2F, 1.33314422e-1F, -3.33332819e-1F);
   const float small = x * (square * p) + x;
-  return detail::select(magnitude < 0.625F, small, detail::copy_sign(large, x));
+  return detail::copy_sign(detail::select(magnitude < 0.625F, small, large), x);
 }
 inline double tanh(double x) { return std::tanh(x); }
 
@@ -115,7 +115,7 @@ LOCKSTEP_INLINE float erf(float x) {
   const float p = detail::polynomial(square, 8.31677275e-5F, -8.13001212e-4F, 5.19990663e-3F, -2.68589415e-2F,
                                      1.12836872e-1F, -3.76126332e-1F, 1.28379167e-1F);
   const float small = x * p + x;
-  return detail::select(magnitude < 0.92F, small, detail::copy_sign(large, x));
+  return detail::copy_sign(detail::select(magnitude < 0.92F, small, large), x);
 }
 inline double erf(double x) { return std::erf(x); }
 
