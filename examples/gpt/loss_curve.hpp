@@ -118,6 +118,19 @@ class Picture {
   std::string text_;
 };
 
+/// Each point with the mean of itself and those around it, because single steps are noisy.
+inline std::vector<Point> smoothed(const std::vector<Point>& points) {
+  const std::size_t reach = points.size() / 40;
+  std::vector<Point> result = points;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const std::size_t radius = std::min({reach, i, points.size() - 1 - i});
+    double sum = 0;
+    for (std::size_t j = i - radius; j <= i + radius; ++j) sum += points[j].bits_per_byte;
+    result[i].bits_per_byte = sum / static_cast<double>(2 * radius + 1);
+  }
+  return result;
+}
+
 }  // namespace detail
 
 /// The picture of a run: training and held-out curve, and what counting bytes achieves.
@@ -135,9 +148,10 @@ inline std::string loss_curve(const Metrics& metrics, const Entropies& entropies
   picture.axes();
   picture.level(entropies.unigram, "#7a7a7a", "unigram counts");
   picture.level(entropies.bigram, "#7a7a7a", "bigram counts");
-  picture.curve(metrics.training(), "#8fb8de", 1.5, false);
+  picture.curve(metrics.training(), "#c6daee", 1, false);
+  picture.curve(detail::smoothed(metrics.training()), "#3f7fbf", 2, false);
   picture.curve(metrics.held_out(), "#c44e1c", 2, true);
-  picture.key(detail::Picture::left, "#8fb8de", "training");
+  picture.key(detail::Picture::left, "#3f7fbf", "training");
   picture.key(detail::Picture::left + 120, "#c44e1c", "held-out text");
   return std::move(picture).finish();
 }

@@ -19,8 +19,8 @@ namespace gpt {
 /// What a run can be told.
 struct Options {
   std::int64_t width = 128, depth = 4, heads = 4, context = 128;
-  std::int64_t batch = 16, steps = 1000, warmup = 100, seed = 0;
-  double learning_rate = 2e-3, weight_decay = 0.1, max_gradient_norm = 1, dropout = 0;
+  std::int64_t batch = 4, steps = 4000, warmup = 200, seed = 0;
+  double learning_rate = 4e-3, weight_decay = 0.1, max_gradient_norm = 1, dropout = 0;
   std::vector<std::string> data;
   double held_out = 0.05;
   std::string output = "gpt-output";

@@ -223,7 +223,7 @@ class Gpt(Case):
         self.assertFalse(self.output.exists())
 
     def test_output_that_cannot_be_written(self):
-        self.complain(1, "cannot make the directory '.*text.txt/x': Not a directory", *self.arguments(output=f"{self.text}/x"))
+        self.complain(1, "cannot make the directory '.*text.txt': Not a directory", *self.arguments(output=f"{self.text}/x"))
 
     def test_results_of_another_run_are_kept(self):
         self.succeed("gpt", 1, *self.arguments("--steps", 5))
