@@ -232,3 +232,107 @@ TEST_CASE("gather_for_metrics restores the data set's order without padding") {
     for (std::size_t i = 0; i < 11; ++i) CHECK(seen[i] == static_cast<float>(i));
   });
 }
+
+namespace lockstep::ops {
+
+/// The identity; throws in backward when the value says so.
+struct Tripwire {
+  static constexpr const char* name = "tripwire";
+  static constexpr int arity = 1;
+  Shape shape(const Shape& x) const { return x; }
+  template <class Context, class T>
+  void forward(Context& context, TensorView<T> y, TensorView<const T> x) const {
+    Context::Kernels::map(
+        context.device, y.numel(), Destination<T>{y.data}, [](T v) { return v; }, x.data);
+  }
+  template <class Context, class T>
+  void backward(Context& context, const Result<T>& y, Operand<T> x) const {
+    if (x.value[0] > 100) throw NumericalError("tripwire");
+    context.pass_gradient(y, x);
+  }
+};
+
+}  // namespace lockstep::ops
+
+TEST_CASE("a backward that throws leaves nothing behind: the next step is as if it had not been") {
+  Accelerator<SingleDevice<Cpu>, Replicated, Fp32, CoreOps::with<ops::Tripwire>> accelerator(Single{});
+  auto [model, optimizer] = accelerator.prepare(Slope{}, Sgd{.learning_rate = 1});
+  const auto one = Tensor<float>::full({1, 1}, 1.0F), many = Tensor<float>::full({1, 1}, 1000.0F);
+  const auto loss = [&, &slope = model](const Tensor<float>& input) {
+    const auto y = slope(input);
+    return y.tape().record(ops::Tripwire{}, y + input[0]) + y;
+  };
+  CHECK_THROWS_AS(accelerator.backward(broadcast_to(model(one), {2})),
+                  ShapeError);  // refused before anything was done: it does not count in the window
+  CHECK_THROWS_AS(accelerator.backward(loss(many)), NumericalError);
+  CHECK_THROWS_WITH_AS(optimizer.step(), doctest::Contains("without gradients"), ArgumentError);
+  for (int step = 1; step <= 3; ++step) {
+    accelerator.backward(loss(one));
+    optimizer.step();
+    optimizer.zero_grad();
+    CHECK(model.parameter("weight")[0] == -2.0F * static_cast<float>(step));
+  }
+}
+
+TEST_CASE("a window whose weights are all zero is an error on every rank, and the ranks go on together") {
+  launch_threads(2, [](Threads communicator) {
+    Accelerator<CpuThreads> accelerator(std::move(communicator));
+    auto [model, optimizer] = accelerator.prepare(Slope{}, Sgd{.learning_rate = 1});
+    const auto input = Tensor<float>::full({1, 1}, static_cast<float>(accelerator.rank() + 1));
+    for (int step = 1; step <= 3; ++step) {
+      CHECK_THROWS_WITH_AS(accelerator.backward(model(input), 0), doctest::Contains("weights"), ArgumentError);
+      accelerator.backward(model(input));
+      optimizer.step();
+      optimizer.zero_grad();
+      CHECK(model.parameter("weight")[0] == -1.5F * static_cast<float>(step));
+    }
+  });
+}
+
+TEST_CASE("micro-batches that were left early are no part of the next step, with or without zero_grad") {
+  Accelerator<SingleDevice<Cpu>> accelerator(Single{}, {.micro_batches = 4});
+  auto [model, optimizer, loader] = accelerator.prepare(
+      Slope{}, Sgd{.learning_rate = 1},
+      DataLoader{TensorDataset(Tensor<float>::full({4, 1}, 1.0F), Tensor<float>(Shape{4, 1})), {.batch_size = 4}});
+  for (auto& batch : loader) {
+    try {
+      for (auto micro : accelerator.micro_batches(batch)) {
+        accelerator.backward(model(micro.inputs));
+        throw Error("left");
+      }
+    } catch (const Error&) {}
+    for (auto micro : accelerator.micro_batches(batch)) accelerator.backward(model(micro.inputs));
+    optimizer.step();
+    CHECK(model.parameter("weight")[0] == -1.0F);
+  }
+}
+
+TEST_CASE("values of two accelerators do not mix") {
+  Accelerator<SingleDevice<Cpu>> first(Single{}), second(Single{});
+  auto one = first.prepare(Slope{});
+  auto two = second.prepare(Slope{});
+  const auto input = Tensor<float>::full({1, 1}, 1.0F);
+  const auto a = one(input), b = two(input);
+  CHECK_THROWS_WITH_AS(a + b, doctest::Contains("two tapes"), ArgumentError);
+  CHECK_THROWS_WITH_AS(concat({reshape(a, {1}), reshape(b, {1})}, 0), doctest::Contains("two tapes"), ArgumentError);
+  CHECK_THROWS_WITH_AS(first.backward(b), doctest::Contains("another tape"), ArgumentError);
+}
+
+TEST_CASE("loading a state drops the gradients of a window under way") {
+  const std::string directory = concat("/tmp/lockstep-accelerator-", ::getpid());
+  Accelerator<SingleDevice<Cpu>> accelerator(Single{}, {.gradient_accumulation_steps = 2});
+  auto [model, optimizer] = accelerator.prepare(Slope{}, Sgd{.learning_rate = 1});
+  accelerator.save_state(directory);
+  const auto input = Tensor<float>::full({1, 1}, 1.0F);
+  accelerator.accumulate();
+  accelerator.backward(model(input), 7);
+  accelerator.load_state(directory);
+  for (int i = 0; i < 2; ++i) {
+    accelerator.accumulate();
+    accelerator.backward(model(Tensor<float>::full({1, 1}, 3.0F)));
+    optimizer.step();
+    optimizer.zero_grad();
+  }
+  CHECK(model.parameter("weight")[0] == -3.0F);
+  CHECK(std::system(("rm -r " + directory).c_str()) == 0);
+}

@@ -171,6 +171,43 @@ TEST_CASE("reset forgets a step, its uses and its records") {
   CHECK(log.text == "ready 0, ");
 }
 
+TEST_CASE("when the observer throws, the step is over and the next one is whole") {
+  struct Throwing {
+    int calls = 0;
+    void unused(std::int32_t) {}
+    void ready(std::int32_t) {
+      if (++calls == 2) throw Error("observer");
+    }
+  };
+  Fixture f;
+  const auto a = f.add({1});
+  const auto b = f.add({2});
+  const auto c = f.add({3});
+  const auto loss = [&] {
+    const auto x = f.tape.parameter(a);
+    return sum(x * x * f.tape.parameter(b) * f.tape.parameter(c));
+  };
+  for (int step = 0; step < 3; ++step) {
+    f.zero_grad();
+    CHECK_THROWS_WITH_AS(f.tape.backward(loss(), 1, Throwing{}), "observer", Error);
+    for (const auto p : {a, b, c}) CHECK(f.table[p.index].uses == 0);
+    f.zero_grad();
+    Log log;
+    f.tape.backward(loss(), 1, log);
+    CHECK(log.text == "ready 2, ready 1, ready 0, ");
+    CHECK(f.gradient(a) == Values{12});
+  }
+}
+
+TEST_CASE("values of another tape are refused") {
+  Fixture f, other;
+  const auto a = f.tape.parameter(f.add({1}));
+  const auto b = other.tape.parameter(other.add({1}));
+  CHECK_THROWS_WITH_AS(a * b, doctest::Contains("two tapes"), ArgumentError);
+  CHECK_THROWS_WITH_AS(concat({a, b}, 0), doctest::Contains("two tapes"), ArgumentError);
+  CHECK_THROWS_WITH_AS(f.tape.backward(sum(b * 2)), doctest::Contains("another tape"), ArgumentError);
+}
+
 TEST_CASE("a tape without gradients records nothing and shares the parameters") {
   Fixture f;
   const auto p = f.add({1, 2});

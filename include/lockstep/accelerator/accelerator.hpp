@@ -83,24 +83,32 @@ class Accelerator {
   /// Computes gradients and, when the micro-batch ends an accumulation window, averages them over the window and over
   /// all ranks: the result is the gradient of (sum of weight * loss) / (sum of weights). The exchange overlaps the
   /// sweep. `weight` is what this micro-batch counts, such as its number of tokens; equal weights give the plain mean.
-  /// Collective at the end of a window.
+  /// Collective at the end of a window. Throws before anything is done when this loss cannot be differentiated, and
+  /// when all weights of a window are zero; an error in the middle ends the window, and its gradients are dropped.
   void backward(typename Tape::Variable loss, double weight = 1) {
     if (!(weight >= 0) || weight - weight != 0) {
       throw ArgumentError(concat("backward: the weight must be a finite number that is not negative, got ", weight));
     }
+    tape_.require_loss(loss);
     if (state_.swept == 0) {
       state_.weight = 0;
       forget_ended_models();
+      for (auto& replica : replicas_) replica->begin_window();
     }
     ++state_.swept;
     state_.weight += weight;
-    if (state_.sync_gradients) {
-      backward_and_exchange(loss, static_cast<Scalar>(weight));
-    } else {
-      tape_.backward(loss, static_cast<Scalar>(weight));
-      if (state_.tree) {
-        for (auto& replica : replicas_) replica->put_aside();
+    try {
+      if (state_.sync_gradients) {
+        backward_and_exchange(loss, static_cast<Scalar>(weight));
+      } else {
+        tape_.backward(loss, static_cast<Scalar>(weight));
+        if (state_.tree) {
+          for (auto& replica : replicas_) replica->put_aside();
+        }
       }
+    } catch (...) {
+      drop_window();
+      throw;
     }
     state_.new_micro_batch = true;
   }
@@ -235,11 +243,11 @@ class Accelerator {
     });
   }
 
-  /// Loads what save_state saved into the prepared objects; when it throws CheckpointError nothing has changed. Every
-  /// rank reads. Collective.
+  /// Loads what save_state saved into the prepared objects, and drops gradients that are being accumulated; when it
+  /// throws CheckpointError nothing has changed. Every rank reads. Collective.
   void load_state(std::string_view directory) {
     states_.load(directory);
-    state_.new_micro_batch = true;
+    drop_window();
     wait_for_everyone();
   }
 
@@ -295,6 +303,12 @@ class Accelerator {
     });
     state_.swept = 0;
     ++state_.iteration;
+  }
+
+  void drop_window() {
+    for (auto& replica : replicas_) replica->drop_window();
+    state_.swept = 0;
+    state_.new_micro_batch = true;
   }
 
   /// Models that only the accelerator holds take part in nothing any more.

@@ -76,7 +76,7 @@ class Tape {
   Variable record(Op op, const Inputs&... inputs) {
     static_assert(sizeof...(Inputs) == Op::arity, "the op has another number of inputs (its `arity`)");
     begin_step_if_needed();
-    const std::array<Slot<Scalar>*, sizeof...(Inputs)> slots{inputs.slot_or_null()...};
+    const std::array<Slot<Scalar>*, sizeof...(Inputs)> slots{own_slot(inputs)...};
     return [&]<std::size_t... I>(std::index_sequence<I...>) {
       return run(op, std::span<Slot<Scalar>* const>(slots), op.shape(shape_of(slots[I])...),
                  [&](auto& typed, auto y) { typed.forward(context_, y, detail::view_of(slots[I])...); });
@@ -94,7 +94,7 @@ class Tape {
     auto* shapes = records_.template allocate<Shape>(count);
     auto* views = records_.template allocate<TensorView<const Scalar>>(count);
     for (std::int64_t i = 0; i < count; ++i) {
-      slots[i] = inputs[static_cast<std::size_t>(i)].slot_or_null();
+      slots[i] = own_slot(inputs[static_cast<std::size_t>(i)]);
       shapes[i] = shape_of(slots[i]);
       views[i] = detail::view_of(slots[i]);
     }
@@ -106,9 +106,23 @@ class Tape {
 
   /// Sweeps the step's records in reverse, from a scalar `loss` whose own gradient is `seed`, and adds to the gradients
   /// of all parameters it depends on. Tells `observer` which parameters are unused and when each of the others is done.
+  /// When an op or the observer throws, the step is over, and the parameters' gradients are incomplete.
   template <BackwardObserver Observer = IgnoreReady>
   void backward(Variable loss, Scalar seed = 1, Observer&& observer = {}) requires recording {
+    require_loss(loss);
     Slot<Scalar>& root = loss.slot();
+    for (std::int32_t i = 0; i < parameters_->size(); ++i) {
+      if ((*parameters_)[i].requires_grad && (*parameters_)[i].uses == 0) observer.unused(i);
+    }
+    seed_gradient(root, seed);
+    sweep(observer);
+  }
+
+  /// Throws what `backward` would throw before it does anything: the loss must be a scalar of this tape's step that
+  /// depends on a trainable parameter.
+  void require_loss(const Variable& loss) const {
+    const Slot<Scalar>& root = loss.slot();
+    if (&loss.tape() != this) throw ArgumentError("backward: the loss was computed with the model of another tape");
     if (swept_) throw ArgumentError("backward: this step was swept already; a step can be differentiated once");
     if (root.shape.numel() != 1) {
       throw ShapeError(
@@ -117,16 +131,10 @@ class Tape {
     if (!root.requires_grad || root.parameter >= 0) {
       throw ArgumentError("backward: the loss does not depend on any trainable parameter");
     }
-    for (std::int32_t i = 0; i < parameters_->size(); ++i) {
-      if ((*parameters_)[i].requires_grad && (*parameters_)[i].uses == 0) observer.unused(i);
-    }
-    seed_gradient(root, seed);
-    sweep(observer);
   }
 
   /// Forgets the step: its variables become invalid and their memory is used again.
   void reset() {
-    for (auto* record = last_; record != nullptr; record = record->previous) release_uses(*record, IgnoreReady{});
     end_step();
     begin_step_if_needed();
   }
@@ -162,6 +170,16 @@ class Tape {
 
  private:
   using Record = detail::Record<Scalar>;
+
+  /// The slot of an input, or null when it is absent; values of other tapes are refused, because they end at other
+  /// times.
+  Slot<Scalar>* own_slot(const Variable& input) const {
+    Slot<Scalar>* slot = input.slot_or_null();
+    if (slot != nullptr && &input.tape() != this) {
+      throw ArgumentError("an operation was given variables of two tapes: they belong to different accelerators");
+    }
+    return slot;
+  }
 
   static Shape shape_of(const Slot<Scalar>* slot) { return slot == nullptr ? Shape{0} : slot->shape; }
 
@@ -226,27 +244,31 @@ class Tape {
 
   template <class Observer>
   void sweep(Observer& observer) {
+    const EndOfStep end{*this};  // also when an op or the observer throws
     for (; last_ != nullptr; last_ = last_->previous) {
       Record& record = *last_;
       Slot<Scalar>& output = *record.output;
       if (output.has_gradient) {
         detail::switch_on_op<OpsList>(record.op, [&]<class Op>() { detail::run_backward<Op>(context_, record); });
         temporary_.rewind();
-        if (output.gradient != nullptr) {
-          gradients_.release(reinterpret_cast<std::byte*>(output.gradient),
-                             static_cast<std::size_t>(output.shape.numel()) * sizeof(Scalar));
-          output.gradient = nullptr;
-        }
-        output.has_gradient = false;
+        release_gradient(output);
       }
       release_uses(record, observer);
     }
-    end_step();
+  }
+
+  void release_gradient(Slot<Scalar>& output) {
+    if (output.gradient != nullptr) {
+      gradients_.release(reinterpret_cast<std::byte*>(output.gradient),
+                         static_cast<std::size_t>(output.shape.numel()) * sizeof(Scalar));
+      output.gradient = nullptr;
+    }
+    output.has_gradient = false;
   }
 
   /// Counts the record's uses of parameters as done, and reports parameters that have none left.
   template <class Observer>
-  void release_uses(Record& record, Observer&& observer) {
+  void release_uses(Record& record, Observer& observer) {
     for (std::int32_t i = 0; i < record.input_count; ++i) {
       Slot<Scalar>* input = record.inputs[i];
       if (input != nullptr && input->parameter >= 0 && --input->uses == 0 && input->requires_grad) {
@@ -268,8 +290,19 @@ class Tape {
     throw NumericalError(text);
   }
 
+  struct EndOfStep {
+    Tape& tape;
+    ~EndOfStep() { tape.end_step(); }
+  };
+
+  /// Drops the records that no sweep has passed.
   void end_step() {
-    last_ = nullptr;
+    for (; last_ != nullptr; last_ = last_->previous) {
+      release_gradient(*last_->output);
+      for (std::int32_t i = 0; i < last_->input_count; ++i) {
+        if (last_->inputs[i] != nullptr) last_->inputs[i]->uses = 0;
+      }
+    }
     swept_ = true;
   }
 

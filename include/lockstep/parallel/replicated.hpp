@@ -39,6 +39,9 @@ class Replica {
   Store& store() { return store_; }
   const Store& store() const { return store_; }
 
+  /// Before the first sweep of a window: forgets what a window that was left early has put aside.
+  void begin_window() { tree_.clear(); }
+
   /// Before a sweep.
   void begin_sweep() {
     for (std::size_t b = 0; b < waiting_for_.size(); ++b) waiting_for_[b] = buckets_.buckets()[b].parameter_count();
@@ -84,8 +87,14 @@ class Replica {
     tree_.clear();
   }
 
-  /// After the sweep of a micro-batch that is not the last: puts its gradients aside, to be added in tree order. A model
-  /// that the micro-batch did not use has nothing to put aside.
+  /// After a window that failed: nothing of it is left, neither gradients nor exchanges under way.
+  void drop_window() {
+    pending_.clear();
+    zero_grad();
+  }
+
+  /// After the sweep of a micro-batch that is not the last: puts its gradients aside, to be added in tree order. A
+  /// model that the micro-batch did not use has nothing to put aside.
   void put_aside() {
     bool any = false;
     for (std::size_t i = 0; i < store_.layout().trainable_count; ++i) any |= store_.slot(i).has_gradient;
