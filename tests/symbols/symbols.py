@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Reads the symbols of built programs: no virtual tables and no type information of the library's, exceptions and the
-standard library's shared owners apart, and nothing that asks for run-time type information. Prints TAP, one point per program."""
+standard library's shared owners apart, and nothing that asks for run-time type information. Prints TAP, one point per
+program."""
 
 import re
 import subprocess
