@@ -46,7 +46,7 @@ void opaque(Value& value) {
 
 /// The most multiply-adds that one core does: independent sums in registers, no memory.
 template <class T>
-LOCKSTEP_WIDE_VECTORS [[gnu::noinline]] double peak_gflops() {
+[[gnu::noinline]] LOCKSTEP_WIDE_VECTORS double peak_gflops() {
   constexpr int sums = lockstep::cpu::packet_registers - 4;
   constexpr int steps = 20000;
   using Packet = lockstep::cpu::Packet<T>;

@@ -55,9 +55,12 @@ struct BlockedEngine {
   /// How the product is cut, and what is copied.
   template <class T>
   struct Blocks {
-    static constexpr std::int64_t most_depth = 256;     // a panel of B stays in the first-level cache,
-    static constexpr std::int64_t most_rows = 480;      // a block of A in the second,
-    static constexpr std::int64_t most_columns = 1024;  // a block of B in the third
+    // A panel of B takes 32 KiB of the first-level cache, a block of A half a MiB of the second, a block of B one or
+    // two of the third.
+    static constexpr std::int64_t element = sizeof(T);
+    static constexpr std::int64_t most_depth = std::min<std::int64_t>(512, (32 << 10) / (tile_columns<T> * element));
+    static constexpr std::int64_t most_rows = (512 << 10) / (most_depth * element) / tile_rows * tile_rows;
+    static constexpr std::int64_t most_columns = 1024;
     static constexpr std::int64_t few_rows = 72;
 
     std::int64_t depth, rows, columns;
