@@ -42,9 +42,10 @@ if [ -n "$sanitize" ]; then
   options="$options -Db_sanitize=$sanitize -Db_lundef=false -Dbenchmarks=disabled"
   selection='--suite unit --suite long --timeout-multiplier 4'
   export LOCKSTEP_TEST_TIMEOUT="${LOCKSTEP_TEST_TIMEOUT:-480}"
-  export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_stack_use_after_return=1}"
+  # Memory that is refused is an exception, as without sanitizers, not the end of the program.
+  export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_stack_use_after_return=1:allocator_may_return_null=1}"
   export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}"
-  export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}"
+  export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1:allocator_may_return_null=1}"
 fi
 
 failed_early() {

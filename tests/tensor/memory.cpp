@@ -40,4 +40,5 @@ TEST_CASE("nothing is no memory; moving hands it on") {
 
 TEST_CASE("more than there is throws") {
   CHECK_THROWS_AS(static_cast<void>(AlignedMemory(std::size_t{1} << 60)), std::bad_alloc);
+  CHECK_THROWS_AS(static_cast<void>(AlignedMemory(~std::size_t{0})), std::bad_alloc);
 }

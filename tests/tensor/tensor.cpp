@@ -45,6 +45,8 @@ TEST_CASE("a smaller shape keeps the memory, a larger one gets its own") {
   tensor.resize({5, 5});
   CHECK(tensor.numel() == 25);
   tensor[24] = 1;
+  CHECK_THROWS_AS(tensor.resize({std::int64_t{1} << 60}), std::bad_alloc);
+  CHECK(tensor.shape() == Shape{5, 5});  // what cannot be had changes nothing
   CHECK(tensor[24] == 1);
 }
 

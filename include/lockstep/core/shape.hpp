@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <initializer_list>
-#include <limits>
 #include <span>
 #include <string>
 
@@ -15,10 +14,12 @@ namespace lockstep {
 class Shape {
  public:
   static constexpr int max_rank = 6;
+  /// So many elements that the bytes of any element type can still be counted.
+  static constexpr std::int64_t max_numel = std::int64_t{1} << 60;
 
   constexpr Shape() = default;
 
-  /// Throws ShapeError on more than six extents, on a negative one, and when the element count does not fit 63 bits.
+  /// Throws ShapeError on more than six extents, on a negative one, and on more than 2^60 elements.
   constexpr Shape(std::initializer_list<std::int64_t> extents)
       : Shape(std::span<const std::int64_t>(extents.begin(), extents.size())) {}
 
@@ -44,8 +45,8 @@ class Shape {
   constexpr void push_back(std::int64_t extent) {
     if (rank_ == max_rank) throw ShapeError(concat("Shape: at most ", max_rank, " extents are supported"));
     if (extent < 0) throw ShapeError(concat("Shape: extents must not be negative, got ", extent));
-    if (extent > 0 && numel_ > std::numeric_limits<std::int64_t>::max() / extent) {
-      throw ShapeError(concat("Shape: the number of elements does not fit 63 bits (", numel_, " times ", extent, ")"));
+    if (extent > 0 && numel_ > max_numel / extent) {
+      throw ShapeError(concat("Shape: more than 2^60 elements (", numel_, " times ", extent, ")"));
     }
     extents_[rank_++] = extent;
     numel_ *= extent;

@@ -23,6 +23,7 @@ class AlignedMemory {
   AlignedMemory() = default;
   explicit AlignedMemory(std::size_t bytes) : size_(bytes) {
     if (bytes == 0) return;
+    if (align_up(bytes) < bytes) throw std::bad_alloc();  // larger than can be counted
     data_ = static_cast<std::byte*>(std::aligned_alloc(memory_alignment, align_up(bytes)));
     if (data_ == nullptr) throw std::bad_alloc();
     std::memset(data_, 0, align_up(bytes));

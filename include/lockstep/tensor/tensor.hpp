@@ -50,9 +50,10 @@ class Tensor {
   }
 
   /// Changes the shape; keeps the memory when it is large enough, and then the elements are what they were.
+  /// Without memory for it, the tensor stays what it is.
   void resize(const Shape& shape) {
+    if (bytes_of(shape) > memory_.size()) memory_ = device_.allocate(bytes_of(shape));
     shape_ = shape;
-    if (bytes() > memory_.size()) memory_ = device_.allocate(bytes());
   }
 
   T* data() { return reinterpret_cast<T*>(memory_.data()); }
@@ -76,7 +77,8 @@ class Tensor {
   T item() const requires DeviceType::host_accessible { return view().item(); }
 
  private:
-  std::size_t bytes() const { return static_cast<std::size_t>(shape_.numel()) * sizeof(T); }
+  static std::size_t bytes_of(const Shape& shape) { return static_cast<std::size_t>(shape.numel()) * sizeof(T); }
+  std::size_t bytes() const { return bytes_of(shape_); }
 
   [[no_unique_address]] DeviceType device_;
   typename DeviceType::Memory memory_;

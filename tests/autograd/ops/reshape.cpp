@@ -69,4 +69,7 @@ TEST_CASE("shapes of another size are refused") {
   CHECK_THROWS_AS(static_cast<void>(reshape(x, {-1, -1})), ShapeError);
   CHECK_THROWS_AS(static_cast<void>(reshape(x, {0, -1})), ShapeError);
   CHECK_THROWS_AS(static_cast<void>(reshape(x, {-2, 3})), ShapeError);
+  CHECK_THROWS_AS(static_cast<void>(reshape(x, {-2, -1})), ShapeError);
+  constexpr std::int64_t huge = std::int64_t{1} << 40;
+  CHECK_THROWS_AS(static_cast<void>(reshape(x, {huge, huge, -1})), ShapeError);
 }

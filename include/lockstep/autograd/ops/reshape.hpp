@@ -43,23 +43,22 @@ V reshape(const V& x, const Shape& shape) {
 /// The same with one extent given as -1, which is inferred from the others.
 template <Variable V>
 V reshape(const V& x, std::initializer_list<std::int64_t> extents) {
-  std::int64_t known = 1;
+  Shape known;
   int inferred = 0;
   for (std::int64_t extent : extents) {
     if (extent == -1) {
       ++inferred;
     } else {
-      known *= extent;
+      known.push_back(extent);
     }
   }
-  if (inferred == 0) return reshape(x, Shape(extents));
-  Shape shape;
-  const bool possible = inferred == 1 && known > 0 && x.numel() % known == 0;
-  for (std::int64_t extent : extents) shape.push_back(extent == -1 ? (possible ? x.numel() / known : 1) : extent);
-  if (!possible) {
+  if (inferred == 0) return reshape(x, known);
+  if (inferred > 1 || known.numel() == 0 || x.numel() % known.numel() != 0) {
     throw ShapeError(concat("reshape: the extent given as -1 cannot be inferred for ", x.shape(), " (", x.numel(),
-                            " elements) from ", inferred, " unknown and a product of ", known, " known ones"));
+                            " elements) from ", inferred, " unknown and a product of ", known.numel(), " known ones"));
   }
+  Shape shape;
+  for (std::int64_t extent : extents) shape.push_back(extent == -1 ? x.numel() / known.numel() : extent);
   return reshape(x, shape);
 }
 
