@@ -2,6 +2,7 @@
 // blocks for the caches and tiles for the registers (Goto and van de Geijn 2008) and needs no other library.
 #pragma once
 
+#include <lockstep/kernels/cpu/matrix_engine.hpp>
 #include <lockstep/kernels/cpu/matrix_pack.hpp>
 #include <lockstep/kernels/cpu/matrix_tile.hpp>
 #include <lockstep/kernels/cpu/matrix_vector.hpp>
@@ -9,18 +10,9 @@
 #include <lockstep/tensor/cpu.hpp>
 
 #include <algorithm>
-#include <concepts>
 #include <cstdint>
 
 namespace lockstep::cpu {
-
-/// Computes one product (`batch` is not looked at). Extents are not checked. `workspace` holds
-/// `workspace_size(product)` elements, which depends on extents and transposes only.
-template <class E, class T>
-concept MatrixEngine = requires(const MatrixProduct<T>& product, T* workspace) {
-  { E::workspace_size(product) } -> std::same_as<std::int64_t>;
-  E::multiply(product, workspace);
-};
 
 /// The library's engine. Sums over k run in blocks of fixed size, one after the other, whatever m and n are.
 struct BlockedEngine {
