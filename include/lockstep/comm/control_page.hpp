@@ -30,14 +30,14 @@ struct Location {
 };
 
 /// One operation of one rank. The first line holds all that a tiny message needs.
-struct alignas(64) Slot {
+struct alignas(64) CallSlot {
   std::atomic<std::uint64_t> sequence{0};  ///< Number of the operation plus one, once all else here is written.
   std::atomic<std::uint64_t> fingerprint{0};
   std::byte payload[inline_bytes];
   Location location;
   std::uint64_t detail;  ///< A hash of what the fingerprint has no room for.
 };
-static_assert(sizeof(Slot) == 128);
+static_assert(sizeof(CallSlot) == 128);
 
 enum class RankState : std::uint32_t { present, left };
 
@@ -58,7 +58,7 @@ struct RankControl {
     std::atomic<std::uint64_t> reduced{0};   ///< Staging rounds in which this rank has done its work.
     std::atomic<std::uint32_t> working{0};   ///< This rank is reading or writing peers' buffers (threads only).
   } counters;
-  Slot slots[slot_count];
+  CallSlot slots[slot_count];
   alignas(64) std::byte payloads[slot_count][flat_bytes];
 };
 
@@ -103,7 +103,7 @@ class ControlPage {
   std::size_t staging_bytes() const { return staging_bytes_; }
   GroupControl& group() const { return *std::launder(reinterpret_cast<GroupControl*>(base_)); }
   RankControl& rank(int rank) const { return *std::launder(reinterpret_cast<RankControl*>(base_ + rank_offset(rank))); }
-  Slot& slot(int rank, std::uint64_t number) const { return this->rank(rank).slots[number % slot_count]; }
+  CallSlot& slot(int rank, std::uint64_t number) const { return this->rank(rank).slots[number % slot_count]; }
 
   /// The half of a rank's staging area that serves a round: one is filled while peers read the other.
   std::byte* staging(int rank, std::uint64_t round) const {

@@ -28,7 +28,7 @@ inline std::string describe_call(const ControlPage& page, int rank, std::uint64_
 /// What the rank was doing last: "during ..." or "after ...".
 inline std::string describe_last_call(const ControlPage& page, int rank) {
   std::uint64_t last = 0;  // number plus one
-  for (const Slot& slot : page.rank(rank).slots) {
+  for (const CallSlot& slot : page.rank(rank).slots) {
     const std::uint64_t sequence = slot.sequence.load(std::memory_order_acquire);
     if (sequence > last) last = sequence;
   }

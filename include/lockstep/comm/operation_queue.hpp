@@ -60,7 +60,7 @@ class OperationQueue {
   std::uint64_t post(const Call& call) {
     const std::uint64_t number = started_;
     Operation& operation = operations_[number % slot_count] = Operation(call, size_, page_.staging_bytes() / 2);
-    Slot& slot = page_.slot(rank_, number);
+    CallSlot& slot = page_.slot(rank_, number);
     slot.fingerprint.store(call.fingerprint.packed(), std::memory_order_relaxed);
     slot.detail = hash_of(call.counts);
     slot.location = {};
@@ -244,7 +244,7 @@ class OperationQueue {
   void compare(const Operation& operation, std::uint64_t number) {
     const std::uint64_t own = operation.call.fingerprint.packed();
     for (int peer = 0; peer < size_; ++peer) {
-      const Slot& slot = page_.slot(peer, number);
+      const CallSlot& slot = page_.slot(peer, number);
       if (slot.fingerprint.load(std::memory_order_relaxed) != own) fail(describe_mismatch(page_, number));
       if (slot.detail != page_.slot(rank_, number).detail) {
         fail(concat("the ranks disagree about the counts of ", describe_call(page_, rank_, number), ": ",
