@@ -16,7 +16,7 @@
 namespace lockstep::cpu {
 
 template <class Engine>
-struct AttentionKernels {
+requires(MatrixEngine<Engine, float>&& MatrixEngine<Engine, double>) struct AttentionKernels {
   /// The elements of scratch memory that `attention` and `attention_backward` need.
   template <class T>
   static std::int64_t attention_workspace(Cpu&, const AttentionExtents& e) {

@@ -217,7 +217,7 @@ struct BlockedEngine {
 static_assert(MatrixEngine<BlockedEngine, float> && MatrixEngine<BlockedEngine, double>);
 
 template <class Engine>
-struct MatrixProductKernels {
+requires(MatrixEngine<Engine, float>&& MatrixEngine<Engine, double>) struct MatrixProductKernels {
   /// The elements of scratch memory that `matrix_product` needs.
   template <class T>
   static std::int64_t matrix_product_workspace(Cpu&, const MatrixProduct<T>& product) {
