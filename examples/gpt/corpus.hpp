@@ -9,6 +9,10 @@
 #include <string>
 #include <vector>
 
+#ifndef EXAMPLES_HEADERS  // the build gives the absolute path
+#define EXAMPLES_HEADERS "include/lockstep"
+#endif
+
 namespace gpt {
 
 /// The bytes to train on, and those that training never sees. Both refer to the corpus.
@@ -28,9 +32,10 @@ inline void find_files(const std::string& directory, const std::string& suffix, 
   }
 }
 
-/// The content of the files one after another; of the headers below `headers` when there are none. Throws IoError.
-inline std::string read_corpus(std::vector<std::string> files, const std::string& headers) {
+/// The content of the files one after another; of this library's headers when there are none. Throws IoError.
+inline std::string read_corpus(std::vector<std::string> files) {
   if (files.empty()) {
+    const std::string headers = EXAMPLES_HEADERS;
     if (!lockstep::is_directory(headers)) {
       throw lockstep::IoError(
           lockstep::concat("the library's headers are not in '", headers, "' any more; use --data"));

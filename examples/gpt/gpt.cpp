@@ -10,12 +10,12 @@
 #include "on_all_ranks.hpp"
 #include "options.hpp"
 #include "output.hpp"
+#include "rate_meter.hpp"
 #include "sample.hpp"
 #include <lockstep/lockstep.hpp>
 
 #include <signal.h>
 
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <exception>
@@ -79,8 +79,7 @@ int train(const gpt::Options& options) {
   const auto seed = static_cast<std::uint64_t>(options.seed);
   ls::Accelerator<Backend> accelerator({.seed = seed, .detect_anomaly = options.detect_anomaly});
 
-  const std::string corpus =
-      gpt::on_all_ranks(accelerator, [&] { return gpt::read_corpus(options.data, EXAMPLES_HEADERS); });
+  const std::string corpus = gpt::on_all_ranks(accelerator, [&] { return gpt::read_corpus(options.data); });
   const gpt::Split text =
       gpt::on_all_ranks(accelerator, [&] { return gpt::split_corpus(corpus, options.held_out, options.context); });
 
@@ -98,57 +97,49 @@ int train(const gpt::Options& options) {
   if (options.resume) {
     gpt::on_all_ranks(accelerator, [&] { return accelerator.load_state(options.checkpoint()), true; });
   }
+  const std::int64_t first_step = optimizer.step_count();
   gpt::Metrics metrics = gpt::on_all_ranks(accelerator, [&] {
-    return accelerator.is_main_process() ? gpt::open_output(options, optimizer.step_count()) : gpt::Metrics();
+    return accelerator.is_main_process() ? gpt::open_output(options, first_step) : gpt::Metrics();
   });
   const gpt::Entropies entropies = gpt::cross_entropies(text.training, text.held_out);
 
-  const std::int64_t step_bytes = loader.total_batch_size() * options.context;
   accelerator.print("GPT with ", ls::parameter_count(model.module()), " parameters on ", accelerator.world_size(),
                     accelerator.world_size() == 1 ? " rank" : " ranks", "; ", text.training.size(),
                     " bytes of text to learn, ", text.held_out.size(), " held out");
 
   stop_on_signals();
   bool interrupted = false;
-  double seconds = 0;
-  std::int64_t steps_timed = 0;
-  const std::int64_t first_step = optimizer.step_count();
+  gpt::RateMeter meter;
+  const std::int64_t step_tokens = loader.total_batch_size() * options.context;
   auto progress = accelerator.progress(
-      loader, {.total_steps = options.steps, .first_step = first_step, .items_per_step = step_bytes, .unit = "tokens"});
+      loader,
+      {.total_steps = options.steps, .first_step = first_step, .items_per_step = step_tokens, .unit = "tokens"});
   for (auto& batch : progress) {
-    const auto start = std::chrono::steady_clock::now();
+    meter.start_step();
     auto loss = ls::cross_entropy(model(batch.inputs), batch.targets);
     accelerator.backward(loss);
     const double gradient_norm = accelerator.clip_grad_norm(model, options.max_gradient_norm);
-    double shared[2] = {loss.item(), received_signal != 0 ? 1.0 : 0.0};
+    const double mean_loss = accelerator.reduce(static_cast<double>(loss.item()), ls::Reduction::mean);
     const double learning_rate = schedule.last_learning_rate();
     optimizer.step();
     schedule.step();
     optimizer.zero_grad();
+    meter.end_step(step_tokens);
 
-    accelerator.reduce(ls::TensorView<double>(shared, {2}));
-    const double mean_loss = shared[0] / accelerator.world_size();
     const std::int64_t step = optimizer.step_count();
     if (!std::isfinite(mean_loss) || !std::isfinite(gradient_norm)) stop_diverged(accelerator, step, options);
-    interrupted = shared[1] > 0;
-    const bool last = step == options.steps;
-    seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    ++steps_timed;
-
     progress.set_postfix("loss", mean_loss);
-    if (step % options.log_interval == 0 || last) {
-      const double rate = static_cast<double>(steps_timed * step_bytes) / seconds;
-      metrics.add_step(step, mean_loss, learning_rate, gradient_norm, rate);
-      seconds = 0;
-      steps_timed = 0;
-    }
-    if (step % options.evaluation_interval == 0 || last) {
+    if (received_signal != 0) accelerator.set_trigger();
+    interrupted = accelerator.check_trigger();
+    const auto due = [&](std::int64_t interval) { return step % interval == 0 || step == options.steps; };
+    if (due(options.log_interval)) metrics.add_step(step, mean_loss, learning_rate, gradient_norm, meter.take());
+    if (due(options.evaluation_interval)) {
       const double held_out_loss = evaluate(accelerator, model, held_out);
       metrics.add_evaluation(step, held_out_loss);
       if (accelerator.is_main_process()) gpt::write_text(options.loss_curve(), gpt::loss_curve(metrics, entropies));
       progress.print("step ", step, ": held-out text ", gpt::decimals(gpt::bits(held_out_loss), 3), " bits per byte");
     }
-    if (step % options.checkpoint_interval == 0 || last || interrupted) accelerator.save_state(options.checkpoint());
+    if (due(options.checkpoint_interval) || interrupted) accelerator.save_state(options.checkpoint());
     if (interrupted) break;
   }
 

@@ -25,7 +25,7 @@ class Picture {
     text_ += "font-family=\"DejaVu Sans, Helvetica, Arial, sans-serif\" font-size=\"13\">\n";
     format("<rect width=\"%g\" height=\"%g\" fill=\"white\"/>\n", width, height);
     format("<clipPath id=\"plot\"><rect x=\"%g\" y=\"%g\" width=\"%g\" height=\"%g\"/></clipPath>\n", left, top,
-           right - left, bottom - top);
+           right - left + 6, bottom - top);
   }
 
   void axes() {
@@ -137,7 +137,8 @@ inline std::vector<Point> smoothed(const std::vector<Point>& points) {
 inline std::string loss_curve(const Metrics& metrics, const Entropies& entropies) {
   double lowest = std::min(entropies.bigram, entropies.unigram);
   std::int64_t last_step = 1;
-  for (const auto* points : {&metrics.training(), &metrics.held_out()}) {
+  const std::vector<Point> training = detail::smoothed(metrics.training());
+  for (const auto* points : {&training, &metrics.held_out()}) {
     for (const Point& point : *points) {
       lowest = std::min(lowest, point.bits_per_byte);
       last_step = std::max(last_step, point.step);
@@ -149,7 +150,7 @@ inline std::string loss_curve(const Metrics& metrics, const Entropies& entropies
   picture.level(entropies.unigram, "#7a7a7a", "unigram counts");
   picture.level(entropies.bigram, "#7a7a7a", "bigram counts");
   picture.curve(metrics.training(), "#c6daee", 1, false);
-  picture.curve(detail::smoothed(metrics.training()), "#3f7fbf", 2, false);
+  picture.curve(training, "#3f7fbf", 2, false);
   picture.curve(metrics.held_out(), "#c44e1c", 2, true);
   picture.key(detail::Picture::left, "#3f7fbf", "training");
   picture.key(detail::Picture::left + 120, "#c44e1c", "held-out text");
