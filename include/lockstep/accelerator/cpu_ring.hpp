@@ -3,6 +3,7 @@
 
 #include <lockstep/accelerator/backend.hpp>
 #include <lockstep/comm/ring.hpp>
+#include <lockstep/core/on_demand.hpp>
 #include <lockstep/tensor/cpu.hpp>
 
 namespace lockstep {
@@ -13,7 +14,7 @@ struct CpuRing {
   using Communicator = Ring;
   static constexpr const char* name = "CpuRing";
 
-  static Ring connect() { return Ring(LaunchEnvironment::detect()); }
+  LOCKSTEP_ON_DEMAND static Ring connect() { return Ring(LaunchEnvironment::detect()); }
 };
 
 static_assert(Backend<CpuRing>);

@@ -3,6 +3,7 @@
 
 #include <lockstep/accelerator/backend.hpp>
 #include <lockstep/comm/threads.hpp>
+#include <lockstep/core/on_demand.hpp>
 #include <lockstep/tensor/cpu.hpp>
 
 namespace lockstep {
@@ -14,7 +15,7 @@ struct CpuThreads {
   static constexpr const char* name = "CpuThreads";
 
   /// A world of one; more ranks come from launch_threads().
-  static Threads connect() { return ThreadGroup(1).communicator(0); }
+  LOCKSTEP_ON_DEMAND static Threads connect() { return ThreadGroup(1).communicator(0); }
 };
 
 static_assert(Backend<CpuThreads>);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lockstep/core/error.hpp>
+#include <lockstep/core/on_demand.hpp>
 
 #include <cstdint>
 
@@ -28,7 +29,7 @@ struct AcceleratorOptions {
 };
 
 /// Throws ArgumentError when an option is out of range or does not go with the number of ranks.
-inline void validate(const AcceleratorOptions& options, int world_size) {
+LOCKSTEP_ON_DEMAND void validate(const AcceleratorOptions& options, int world_size) {
   if (options.gradient_accumulation_steps < 1) {
     throw ArgumentError(concat("AcceleratorOptions: gradient_accumulation_steps must be at least 1, got ",
                                options.gradient_accumulation_steps));

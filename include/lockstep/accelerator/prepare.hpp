@@ -6,6 +6,7 @@
 #include <lockstep/accelerator/distributed_optimizer.hpp>
 #include <lockstep/accelerator/distributed_schedule.hpp>
 #include <lockstep/accelerator/named.hpp>
+#include <lockstep/core/on_demand.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -118,7 +119,7 @@ std::string name_of(const T& object, std::string otherwise) {
 }
 
 /// "loader", then "loader_1", "loader_2": a second loader, usually for evaluation, need not be named.
-inline std::string free_loader_name(const StateRegistry& states) {
+LOCKSTEP_ON_DEMAND std::string free_loader_name(const StateRegistry& states) {
   std::string name = "loader";
   for (int i = 1; states.contains(name); ++i) name = concat("loader_", i);
   return name;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lockstep/core/concat.hpp>
+#include <lockstep/core/on_demand.hpp>
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -53,7 +54,7 @@ class ProgressBar {
   }
 
   /// One step is done.
-  void advance() {
+  LOCKSTEP_ON_DEMAND void advance() {
     ++done_;
     if (!open_) return;
     const auto now = Clock::now();
@@ -65,7 +66,7 @@ class ProgressBar {
   }
 
   /// Writes a line to standard output without disturbing the bar.
-  void print(std::string_view line) {
+  LOCKSTEP_ON_DEMAND void print(std::string_view line) {
     if (!enabled_) return;
     if (terminal_ && open_) std::fputs("\r\x1b[K", stderr);
     std::fwrite(line.data(), 1, line.size(), stdout);
@@ -113,7 +114,7 @@ class ProgressBar {
     std::size_t length_ = 0;
   };
 
-  void append_postfix(std::string_view name) {
+  LOCKSTEP_ON_DEMAND void append_postfix(std::string_view name) {
     postfix_.append("  ");
     postfix_.append(name);
   }
@@ -126,7 +127,7 @@ class ProgressBar {
     postfix_.format(" %#.4g", static_cast<double>(value));
   }
 
-  void draw(Clock::time_point now) {
+  LOCKSTEP_ON_DEMAND void draw(Clock::time_point now) {
     drawn_ = now;
     drawn_done_ = done_;
     const std::int64_t total = options_.total_steps;
@@ -158,14 +159,14 @@ class ProgressBar {
     std::fflush(stderr);
   }
 
-  static std::size_t terminal_columns() {
+  LOCKSTEP_ON_DEMAND static std::size_t terminal_columns() {
     winsize window{};
     const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0;
     return known ? window.ws_col : 80;
   }
 
   /// The bar takes the room that the rest leaves.
-  void append_bar(Text& line, std::size_t rest, std::size_t columns) const {
+  LOCKSTEP_ON_DEMAND void append_bar(Text& line, std::size_t rest, std::size_t columns) const {
     const std::size_t used = line.view().size() + rest + 4;
     if (columns < used + 5) return;
     const auto width = static_cast<std::int64_t>(std::min<std::size_t>(columns - used, 30));
@@ -179,7 +180,7 @@ class ProgressBar {
   }
 
   /// "  41.2k tokens/s"
-  void append_rate(Text& text, double rate) const {
+  LOCKSTEP_ON_DEMAND void append_rate(Text& text, double rate) const {
     if (rate >= 1e6) {
       text.format("  %.3gM ", rate / 1e6);
     } else if (rate >= 1e4) {
@@ -192,7 +193,7 @@ class ProgressBar {
   }
 
   /// "  1:05" or "  2:03:09"
-  static void append_time(Text& text, double seconds) {
+  LOCKSTEP_ON_DEMAND static void append_time(Text& text, double seconds) {
     const auto whole = static_cast<long long>(seconds + 0.5);
     if (whole >= 3600) {
       text.format("  %lld:%02lld:%02lld", whole / 3600, whole / 60 % 60, whole % 60);

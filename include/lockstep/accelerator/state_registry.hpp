@@ -1,6 +1,7 @@
 // What a checkpoint of a run consists of: the state of all prepared objects, by name.
 #pragma once
 
+#include <lockstep/core/on_demand.hpp>
 #include <lockstep/io/checkpoint_reader.hpp>
 #include <lockstep/io/checkpoint_writer.hpp>
 #include <lockstep/io/state_entry.hpp>
@@ -25,7 +26,7 @@ struct StateGroup {
 class StateRegistry {
  public:
   /// Registers a group for as long as the returned pointer is kept; throws ArgumentError when the name is taken.
-  [[nodiscard]] std::shared_ptr<StateGroup> add(StateGroup group) {
+  LOCKSTEP_ON_DEMAND [[nodiscard]] std::shared_ptr<StateGroup> add(StateGroup group) {
     for (const auto& other : alive()) {
       if (other->name == group.name) {
         throw ArgumentError(concat("prepare: the name '", group.name,
@@ -39,7 +40,7 @@ class StateRegistry {
   }
 
   /// Whether a living group has this name.
-  bool contains(std::string_view name) const {
+  LOCKSTEP_ON_DEMAND bool contains(std::string_view name) const {
     for (const auto& group : alive()) {
       if (group->name == name) return true;
     }
@@ -47,7 +48,7 @@ class StateRegistry {
   }
 
   /// Writes everything to a directory, atomically; returns after it is on the disk.
-  void save(std::string_view directory, std::int64_t step, Metadata metadata) const {
+  LOCKSTEP_ON_DEMAND void save(std::string_view directory, std::int64_t step, Metadata metadata) const {
     CheckpointWriter writer(directory, step, std::move(metadata));
     std::vector<StateEntry> numbers;
     for (const auto& group : alive()) {
@@ -59,7 +60,7 @@ class StateRegistry {
   }
 
   /// Reads everything back. All files and entries are checked before the first byte is changed.
-  void load(std::string_view directory) const {
+  LOCKSTEP_ON_DEMAND void load(std::string_view directory) const {
     const CheckpointReader reader(directory);
     const auto groups = alive();
     std::vector<StateEntry> numbers;
@@ -86,7 +87,7 @@ class StateRegistry {
   }
 
  private:
-  std::vector<std::shared_ptr<StateGroup>> alive() const {
+  LOCKSTEP_ON_DEMAND std::vector<std::shared_ptr<StateGroup>> alive() const {
     std::vector<std::shared_ptr<StateGroup>> result;
     for (const auto& group : groups_) {
       if (auto shared = group.lock()) result.push_back(std::move(shared));

@@ -4,6 +4,7 @@
 
 #include <lockstep/core/error.hpp>
 #include <lockstep/core/file.hpp>
+#include <lockstep/core/on_demand.hpp>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -51,7 +52,7 @@ class Mapping {
 inline constexpr std::size_t huge_page = std::size_t{2} << 20;
 
 /// Makes sealed shared memory; an empty result and errno when the system refuses.
-inline FileDescriptor make_sealed_memory(std::size_t bytes) {
+LOCKSTEP_ON_DEMAND FileDescriptor make_sealed_memory(std::size_t bytes) {
   FileDescriptor memory(::memfd_create("lockstep", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!memory) return {};
   if (::ftruncate(memory.get(), static_cast<off_t>(bytes)) != 0) return {};
@@ -68,7 +69,7 @@ inline bool is_sealed_memory(const FileDescriptor& memory, std::size_t bytes) {
 }
 
 /// Maps shared memory; an empty result and errno when the system refuses.
-inline Mapping map_shared(const FileDescriptor& memory, std::size_t bytes) {
+LOCKSTEP_ON_DEMAND Mapping map_shared(const FileDescriptor& memory, std::size_t bytes) {
   void* base = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memory.get(), 0);
   if (base == MAP_FAILED) return {};
   if (bytes >= huge_page) ::madvise(base, bytes, MADV_HUGEPAGE);  // only a wish
@@ -95,7 +96,7 @@ class ArenaTable {
   };
 
   void add(const Entry& entry) { entries_.push_back(entry); }
-  void remove(std::uint64_t number) {
+  LOCKSTEP_ON_DEMAND void remove(std::uint64_t number) {
     std::erase_if(entries_, [&](const Entry& entry) { return entry.number == number; });
   }
   const Entry* by_number(std::uint64_t number) const {
@@ -148,7 +149,7 @@ class ArenaMemory {
   std::size_t size() const { return size_; }
 
  private:
-  void release() {
+  LOCKSTEP_ON_DEMAND void release() {
     if (table_ != nullptr) table_->remove(number_);
     table_.reset();
   }

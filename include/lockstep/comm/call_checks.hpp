@@ -4,6 +4,7 @@
 #include <lockstep/comm/fingerprint.hpp>
 #include <lockstep/comm/reduction.hpp>
 #include <lockstep/core/error.hpp>
+#include <lockstep/core/on_demand.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -32,8 +33,8 @@ inline void check_count(const char* collective, std::size_t count) {
 }
 
 /// `whole` must be `size` pieces.
-inline void check_equal_pieces(const char* collective, const char* whole_name, std::size_t whole,
-                               const char* piece_name, std::size_t piece, int size) {
+LOCKSTEP_ON_DEMAND void check_equal_pieces(const char* collective, const char* whole_name, std::size_t whole,
+                                           const char* piece_name, std::size_t piece, int size) {
   check_count(collective, piece);
   if (whole != piece * static_cast<std::size_t>(size)) {
     throw ArgumentError(concat(collective, ": with ", size, " ranks and an ", piece_name, " of ", piece,
@@ -42,8 +43,8 @@ inline void check_equal_pieces(const char* collective, const char* whole_name, s
   }
 }
 
-inline void check_counts(std::span<const std::int64_t> counts, std::size_t input, std::size_t output, int rank,
-                         int size) {
+LOCKSTEP_ON_DEMAND void check_counts(std::span<const std::int64_t> counts, std::size_t input, std::size_t output,
+                                     int rank, int size) {
   if (counts.size() != static_cast<std::size_t>(size)) {
     throw ArgumentError(
         concat("all_gather_ragged: expected one count for each of ", size, " ranks, got ", counts.size(), " counts"));

@@ -4,6 +4,7 @@
 #include <lockstep/comm/reduction.hpp>
 #include <lockstep/core/concat.hpp>
 #include <lockstep/core/dtype.hpp>
+#include <lockstep/core/on_demand.hpp>
 
 #include <cstdint>
 #include <string>
@@ -65,7 +66,7 @@ struct Fingerprint {
 };
 
 /// As in "all_reduce<float32>(524288, sum)".
-inline std::string to_string(const Fingerprint& call) {
+LOCKSTEP_ON_DEMAND std::string to_string(const Fingerprint& call) {
   switch (call.collective) {
     case Collective::none:
       return "nothing";

@@ -3,6 +3,7 @@
 
 #include <lockstep/core/error.hpp>
 #include <lockstep/core/file.hpp>
+#include <lockstep/core/on_demand.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -19,7 +20,7 @@ using JobSecret = std::array<std::byte, 32>;
 
 /// Reads the secret from `LaunchEnvironment::secret_file`. The file must belong to this user, be closed to all others
 /// (mode 0600 or less) and hold exactly 32 bytes: throws EnvironmentError otherwise, IoError when it cannot be read.
-inline JobSecret read_job_secret(const std::string& path) {
+LOCKSTEP_ON_DEMAND JobSecret read_job_secret(const std::string& path) {
   if (path.empty()) {
     throw EnvironmentError(
         "there is no job secret: start the job with 'lockstep launch', or put 32 random bytes into a file of mode 0600 "

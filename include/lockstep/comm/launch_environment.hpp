@@ -6,6 +6,7 @@
 #include <lockstep/comm/process_identity.hpp>
 #include <lockstep/comm/slurm_node_list.hpp>
 #include <lockstep/core/error.hpp>
+#include <lockstep/core/on_demand.hpp>
 
 #include <unistd.h>
 
@@ -34,7 +35,7 @@ struct LaunchEnvironment {
   bool spans_hosts() const { return local_world_size != world_size; }
 
   /// Reads the process environment; throws EnvironmentError when variables are missing, malformed or contradictory.
-  static LaunchEnvironment detect();
+  LOCKSTEP_ON_DEMAND static LaunchEnvironment detect();
 };
 
 namespace detail {
@@ -53,7 +54,7 @@ bool any_set(Getter& get, const RankVariables& names) {
          get(names.local_world_size) != nullptr;
 }
 
-inline void set_ranks(LaunchEnvironment& result, const char* launcher, const RankValues& values) {
+LOCKSTEP_ON_DEMAND void set_ranks(LaunchEnvironment& result, const char* launcher, const RankValues& values) {
   result.launcher = launcher;
   result.rank = values.rank;
   result.world_size = values.world_size;
@@ -203,7 +204,8 @@ LaunchEnvironment read_launch_environment(Getter&& get) {
   return result;
 }
 
-inline LaunchEnvironment LaunchEnvironment::detect() {
+template <class>
+LaunchEnvironment LaunchEnvironment::detect() {
   LaunchEnvironment result = read_launch_environment([](const char* name) { return std::getenv(name); });
   if (result.job_id.empty()) {
     result.job_id = result.launcher == "mpich" ? detail::hydra_proxy_identity() : detail::process_identity(::getpid());
@@ -212,7 +214,7 @@ inline LaunchEnvironment LaunchEnvironment::detect() {
 }
 
 /// Throws EnvironmentError when the job has ranks on other hosts; `communicator` names who cannot reach them.
-inline void require_one_host(const LaunchEnvironment& environment, std::string_view communicator) {
+LOCKSTEP_ON_DEMAND void require_one_host(const LaunchEnvironment& environment, std::string_view communicator) {
   if (!environment.spans_hosts()) return;
   throw EnvironmentError(concat(communicator, " works inside one host, but this job has ", environment.world_size,
                                 " ranks of which ", environment.local_world_size, " run here (launcher ",

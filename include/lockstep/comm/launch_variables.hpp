@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lockstep/core/error.hpp>
+#include <lockstep/core/on_demand.hpp>
 
 #include <concepts>
 #include <string>
@@ -43,7 +44,7 @@ std::string text_variable(Getter& get, const char* name) {
 }
 
 /// Parses a whole number in [minimum, maximum]; throws EnvironmentError naming the variable and its value.
-inline int parse_variable(const char* name, std::string_view value, int minimum, int maximum) {
+LOCKSTEP_ON_DEMAND int parse_variable(const char* name, std::string_view value, int minimum, int maximum) {
   long long number = 0;
   const bool negative = !value.empty() && value.front() == '-';
   bool valid = value.size() > (negative ? 1U : 0U) && value.size() <= 10;

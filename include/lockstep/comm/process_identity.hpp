@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lockstep/core/concat.hpp>
+#include <lockstep/core/on_demand.hpp>
 
 #include <sys/types.h>
 #include <unistd.h>
@@ -20,7 +21,7 @@ struct ProcessFacts {
   unsigned long long start_time = 0;  // clock ticks since the host booted
 };
 
-inline ProcessFacts process_facts(pid_t process) {
+LOCKSTEP_ON_DEMAND ProcessFacts process_facts(pid_t process) {
   ProcessFacts facts;
   char path[48], line[1024];
   std::snprintf(path, sizeof path, "/proc/%d/stat", static_cast<int>(process));
@@ -46,13 +47,13 @@ inline ProcessFacts process_facts(pid_t process) {
 }
 
 /// "PID-STARTTIME".
-inline std::string process_identity(pid_t process) {
+LOCKSTEP_ON_DEMAND std::string process_identity(pid_t process) {
   return concat(static_cast<long>(process), "-", process_facts(process).start_time);
 }
 
 /// MPICH and Intel MPI give a job no name, but all its ranks on a host descend from one proxy of the process manager.
 /// Scripts may stand between: the nearest ancestor called "hydra..." is the proxy, else the parent is taken for it.
-inline std::string hydra_proxy_identity() {
+LOCKSTEP_ON_DEMAND std::string hydra_proxy_identity() {
   const pid_t parent = ::getppid();
   pid_t ancestor = parent;
   for (int generation = 0; generation < 64 && ancestor > 1; ++generation) {

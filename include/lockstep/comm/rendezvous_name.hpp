@@ -3,6 +3,7 @@
 
 #include <lockstep/comm/launch_environment.hpp>
 #include <lockstep/core/concat.hpp>
+#include <lockstep/core/on_demand.hpp>
 
 #include <unistd.h>
 
@@ -15,7 +16,7 @@ namespace lockstep {
 /// A name for an abstract Unix socket: the same on all ranks of a job of this user on this host, different for any two
 /// jobs. Letters, digits and "-._" only, at most 100 bytes, without the leading zero byte that marks it as abstract.
 /// Anyone on the host can see and take such a name, so both ends must check the peer's user (SO_PEERCRED).
-inline std::string rendezvous_name(const LaunchEnvironment& environment) {
+LOCKSTEP_ON_DEMAND std::string rendezvous_name(const LaunchEnvironment& environment) {
   std::uint64_t hash = 0xcbf29ce484222325U;  // FNV-1a, 64 bits
   const auto mix = [&](const std::string& text) {
     for (const char character : text) hash = (hash ^ static_cast<unsigned char>(character)) * 0x100000001b3U;

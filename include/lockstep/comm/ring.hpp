@@ -10,6 +10,7 @@
 #include <lockstep/comm/rendezvous_name.hpp>
 #include <lockstep/comm/ring_rendezvous.hpp>
 #include <lockstep/core/error.hpp>
+#include <lockstep/core/on_demand.hpp>
 
 #include <poll.h>
 #include <unistd.h>
@@ -39,7 +40,7 @@ struct RingOptions {
   std::size_t staging_bytes = 512 * 1024;  ///< Per rank, for buffers that are not from allocate(); the same on all.
 
   /// The options that fit a job as its launcher described it.
-  static RingOptions from(const LaunchEnvironment& environment) {
+  LOCKSTEP_ON_DEMAND static RingOptions from(const LaunchEnvironment& environment) {
     require_one_host(environment, "Ring");
     RingOptions options;
     options.rank = environment.rank;
@@ -58,7 +59,7 @@ class RingTransport {
   static constexpr const char* name = "ring";
   static constexpr FutexScope scope = FutexScope::shared;
 
-  RingTransport(int rank, RingLinks links) : rank_(rank), links_(std::move(links)) {
+  LOCKSTEP_ON_DEMAND RingTransport(int rank, RingLinks links) : rank_(rank), links_(std::move(links)) {
     for (std::size_t peer = 0; peer < links_.deaths.size(); ++peer) {
       if (static_cast<int>(peer) == rank_) continue;
       if (links_.deaths[peer]) watch(static_cast<int>(peer), links_.deaths[peer], POLLIN);
@@ -82,7 +83,7 @@ class RingTransport {
 
   bool is_owner() const { return ::getpid() == process_; }
 
-  int find_dead(const ControlPage& page) {
+  LOCKSTEP_ON_DEMAND int find_dead(const ControlPage& page) {
     if (::poll(watched_.data(), watched_.size(), 0) <= 0) return -1;
     for (std::size_t index = 0; index < watched_.size(); ++index) {
       if ((watched_[index].revents & (POLLIN | POLLHUP | POLLERR)) == 0) continue;
@@ -98,7 +99,7 @@ class RingTransport {
   Mapping control_mapping;
 
  private:
-  void watch(int peer, const FileDescriptor& descriptor, short events) {
+  LOCKSTEP_ON_DEMAND void watch(int peer, const FileDescriptor& descriptor, short events) {
     watched_.push_back({descriptor.get(), events, 0});
     watched_ranks_.push_back(peer);
   }
@@ -121,16 +122,16 @@ class Ring : public detail::HostCommunicator<detail::RingTransport> {
   using Memory = detail::ArenaMemory;
 
   /// Meets the other ranks; throws CommunicationError when they do not all come in time.
-  explicit Ring(const RingOptions& options) : HostCommunicator(meet(options)) {
+  LOCKSTEP_ON_DEMAND explicit Ring(const RingOptions& options) : HostCommunicator(meet(options)) {
     const int status = detail::reserve_pages(engine().transport().control(), engine().page().staging_offset(rank()),
                                              engine().page().staging_bytes());
     check_everywhere(status, options.staging_bytes);
   }
-  explicit Ring(const LaunchEnvironment& environment) : Ring(RingOptions::from(environment)) {}
+  LOCKSTEP_ON_DEMAND explicit Ring(const LaunchEnvironment& environment) : Ring(RingOptions::from(environment)) {}
 
   /// Memory that all ranks map. Throws CommunicationError on every rank when one of them cannot have it; the
   /// communicator stays usable then.
-  Memory allocate(std::size_t bytes) {
+  LOCKSTEP_ON_DEMAND Memory allocate(std::size_t bytes) {
     detail::check_count("allocate", bytes);
     engine().run({.fingerprint = {.collective = detail::Collective::allocate, .count = bytes}});
     detail::RingTransport& transport = engine().transport();
@@ -159,7 +160,7 @@ class Ring : public detail::HostCommunicator<detail::RingTransport> {
     std::int32_t reserved = 0;
   };
 
-  static std::shared_ptr<detail::Engine<detail::RingTransport>> meet(const RingOptions& options) {
+  LOCKSTEP_ON_DEMAND static std::shared_ptr<detail::Engine<detail::RingTransport>> meet(const RingOptions& options) {
     if (options.size < 1 || options.size > detail::max_host_ranks || options.rank < 0 || options.rank >= options.size) {
       throw ArgumentError(concat("Ring: rank ", options.rank, " of ", options.size, " is not possible; size is 1 to ",
                                  detail::max_host_ranks, ", rank is 0 to size - 1"));
@@ -184,7 +185,7 @@ class Ring : public detail::HostCommunicator<detail::RingTransport> {
   }
 
   /// Rank 0 makes the memory and passes it to every rank, or tells them why it cannot.
-  FileDescriptor hand_out(std::size_t bytes, int& status) {
+  LOCKSTEP_ON_DEMAND FileDescriptor hand_out(std::size_t bytes, int& status) {
     FileDescriptor memory = detail::make_sealed_memory(bytes);
     if (!memory) status = errno;
     const MemoryNotice notice{bytes, status, 0};
@@ -198,7 +199,7 @@ class Ring : public detail::HostCommunicator<detail::RingTransport> {
     return memory;
   }
 
-  FileDescriptor receive(std::size_t bytes, int& status) {
+  LOCKSTEP_ON_DEMAND FileDescriptor receive(std::size_t bytes, int& status) {
     MemoryNotice notice;
     std::vector<FileDescriptor> descriptors;
     if (!detail::receive_message(engine().transport().socket(0), notice, descriptors, engine().deadline())) {
@@ -217,7 +218,7 @@ class Ring : public detail::HostCommunicator<detail::RingTransport> {
     return std::move(descriptors[0]);
   }
 
-  [[noreturn]] void fail_exchange(int peer, std::size_t bytes) {
+  LOCKSTEP_ON_DEMAND [[noreturn]] void fail_exchange(int peer, std::size_t bytes) {
     const int dead = engine().transport().find_dead(engine().page());
     const std::string who = detail::describe_rank(engine().page(), dead >= 0 ? dead : peer);
     engine().fail(concat(who, dead >= 0 ? " died" : " did not answer in time or left", " while rank ", rank(),
@@ -225,7 +226,7 @@ class Ring : public detail::HostCommunicator<detail::RingTransport> {
   }
 
   /// All ranks learn each other's status, so that all of them succeed or all of them throw.
-  void check_everywhere(int own_status, std::size_t bytes) {
+  LOCKSTEP_ON_DEMAND void check_everywhere(int own_status, std::size_t bytes) {
     std::vector<std::int32_t> all(static_cast<std::size_t>(size()));
     const std::int32_t own = own_status;
     detail::Call call;

@@ -10,6 +10,7 @@
 #include <lockstep/comm/unix_socket.hpp>
 #include <lockstep/core/deadline.hpp>
 #include <lockstep/core/error.hpp>
+#include <lockstep/core/on_demand.hpp>
 
 #include <poll.h>
 #include <sched.h>
@@ -80,7 +81,7 @@ inline bool same_secret(const JobSecret& a, const JobSecret& b) {  // in a time 
 /// A descriptor that becomes readable when this process ends, wherever it is sent; empty on kernels that have none.
 inline FileDescriptor own_death() { return FileDescriptor(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0))); }
 
-inline RingHello make_hello(const RingMeeting& meeting) {
+LOCKSTEP_ON_DEMAND RingHello make_hello(const RingMeeting& meeting) {
   RingHello hello;
   hello.rank = meeting.rank;
   hello.size = meeting.size;
@@ -102,12 +103,13 @@ inline void nap(std::chrono::milliseconds duration) {
 /// The side of rank 0.
 class RingHost {
  public:
-  explicit RingHost(const RingMeeting& meeting) : meeting_(meeting), hellos_(static_cast<std::size_t>(meeting.size)) {
+  LOCKSTEP_ON_DEMAND explicit RingHost(const RingMeeting& meeting)
+      : meeting_(meeting), hellos_(static_cast<std::size_t>(meeting.size)) {
     links_.sockets.resize(hellos_.size());
     links_.deaths.resize(hellos_.size());
   }
 
-  RingLinks meet() {
+  LOCKSTEP_ON_DEMAND RingLinks meet() {
     hellos_[0] = make_hello(meeting_);
     links_.deaths[0] = own_death();
     if (meeting_.size > 1) {
@@ -124,7 +126,7 @@ class RingHost {
   }
 
  private:
-  void gather() {
+  LOCKSTEP_ON_DEMAND void gather() {
     FileDescriptor listener = listen_at(meeting_.name);
     while (!listener) {
       if (meeting_.deadline.passed()) {
@@ -143,7 +145,7 @@ class RingHost {
   }
 
   /// Waits for a connection; throws when a rank that had joined is gone.
-  bool wait_for_news(const FileDescriptor& listener) {
+  LOCKSTEP_ON_DEMAND bool wait_for_news(const FileDescriptor& listener) {
     std::vector<pollfd> watched{{listener.get(), POLLIN, 0}};
     for (const FileDescriptor& socket : links_.sockets) watched.push_back({socket.get(), 0, 0});
     if (!poll_until(watched, meeting_.deadline)) return false;
@@ -156,7 +158,7 @@ class RingHost {
   }
 
   /// Takes a rank in. Strangers are turned away; a rank of this job that contradicts it ends the meeting.
-  bool admit(FileDescriptor socket) {
+  LOCKSTEP_ON_DEMAND bool admit(FileDescriptor socket) {
     if (peer_user(socket) != ::geteuid()) return false;
     RingHello hello;
     std::vector<FileDescriptor> descriptors;
@@ -194,7 +196,7 @@ class RingHost {
     return true;
   }
 
-  void make_control() {
+  LOCKSTEP_ON_DEMAND void make_control() {
     const std::size_t bytes = ControlPage::bytes(meeting_.size, meeting_.staging_bytes);
     links_.control = make_sealed_memory(bytes);
     if (links_.control) mapping_ = map_shared(links_.control, bytes);
@@ -215,7 +217,7 @@ class RingHost {
     }
   }
 
-  void welcome(int rank) {
+  LOCKSTEP_ON_DEMAND void welcome(int rank) {
     RingWelcome message;
     message.accepted = 1;
     std::vector<int> descriptors{links_.control.get()};
@@ -236,23 +238,23 @@ class RingHost {
 
   ControlPage control_page() const { return ControlPage(mapping_.data(), meeting_.size, meeting_.staging_bytes); }
 
-  void refuse(const FileDescriptor& socket, const std::string& reason) {
+  LOCKSTEP_ON_DEMAND void refuse(const FileDescriptor& socket, const std::string& reason) {
     RingWelcome message;
     copy_text(message.refusal, reason);
     send_message(socket, message, {}, Deadline::after(std::chrono::seconds(1)));
   }
 
-  void refuse_all(const std::string& reason) {
+  LOCKSTEP_ON_DEMAND void refuse_all(const std::string& reason) {
     for (const FileDescriptor& socket : links_.sockets) {
       if (socket) refuse(socket, reason);
     }
   }
 
-  std::string describe(std::size_t rank) const {
+  LOCKSTEP_ON_DEMAND std::string describe(std::size_t rank) const {
     return concat("rank ", rank, " (host ", hellos_[rank].host, ", pid ", hellos_[rank].process, ")");
   }
 
-  std::string missing_ranks(int joined) const {
+  LOCKSTEP_ON_DEMAND std::string missing_ranks(int joined) const {
     std::string missing;
     for (std::size_t rank = 1; rank < links_.sockets.size(); ++rank) {
       if (!links_.sockets[rank]) missing += concat(missing.empty() ? "" : ", ", rank);
@@ -269,7 +271,7 @@ class RingHost {
 };
 
 /// The side of the other ranks.
-inline RingLinks join_ring(const RingMeeting& meeting) {
+LOCKSTEP_ON_DEMAND RingLinks join_ring(const RingMeeting& meeting) {
   FileDescriptor socket = connect_to(meeting.name);
   for (int attempt = 0; !socket; ++attempt) {
     if (meeting.deadline.passed()) {
@@ -313,7 +315,7 @@ inline RingLinks join_ring(const RingMeeting& meeting) {
   return links;
 }
 
-inline RingLinks meet_ring(const RingMeeting& meeting) {
+LOCKSTEP_ON_DEMAND RingLinks meet_ring(const RingMeeting& meeting) {
   return meeting.rank == 0 ? RingHost(meeting).meet() : join_ring(meeting);
 }
 

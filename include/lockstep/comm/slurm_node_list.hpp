@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lockstep/core/error.hpp>
+#include <lockstep/core/on_demand.hpp>
 
 #include <cstddef>
 #include <string>
@@ -15,7 +16,8 @@ namespace detail {
 inline constexpr std::size_t slurm_node_limit = 65536;  // Slurm's own limit on a cluster
 
 /// Reads the digits at the front of `text` and removes them; throws EnvironmentError when there are none or too many.
-inline std::size_t take_slurm_number(std::string_view& text, std::string_view notation, std::string_view whole) {
+LOCKSTEP_ON_DEMAND std::size_t take_slurm_number(std::string_view& text, std::string_view notation,
+                                                 std::string_view whole) {
   std::size_t value = 0, digits = 0;
   for (; digits < text.size() && text[digits] >= '0' && text[digits] <= '9'; ++digits) {
     if (digits == 9) break;
@@ -30,8 +32,8 @@ inline std::size_t take_slurm_number(std::string_view& text, std::string_view no
 }
 
 /// Appends every number of "10,20-25" (with its leading zeros) to each of `prefixes`.
-inline std::vector<std::string> append_slurm_ranges(const std::vector<std::string>& prefixes, std::string_view ranges,
-                                                    std::string_view whole) {
+LOCKSTEP_ON_DEMAND std::vector<std::string> append_slurm_ranges(const std::vector<std::string>& prefixes,
+                                                                std::string_view ranges, std::string_view whole) {
   std::vector<std::string> numbers;
   for (;;) {
     const std::string_view start = ranges;
@@ -69,7 +71,7 @@ inline std::vector<std::string> append_slurm_ranges(const std::vector<std::strin
 
 /// The hosts of a Slurm node list in order: "gn[09-11],login1" gives gn09, gn10, gn11, login1.
 /// Throws EnvironmentError for unbalanced brackets, empty names and more than 65536 hosts.
-inline std::vector<std::string> expand_slurm_node_list(std::string_view list) {
+LOCKSTEP_ON_DEMAND std::vector<std::string> expand_slurm_node_list(std::string_view list) {
   const auto malformed = [&](std::string_view reason) {
     return EnvironmentError(concat("Slurm node list \"", list, "\": ", reason));
   };
@@ -96,7 +98,7 @@ inline std::vector<std::string> expand_slurm_node_list(std::string_view list) {
 }
 
 /// The number of tasks on each node: "4(x2),3" gives 4, 4, 3. Throws EnvironmentError for anything else.
-inline std::vector<int> expand_slurm_tasks_per_node(std::string_view counts) {
+LOCKSTEP_ON_DEMAND std::vector<int> expand_slurm_tasks_per_node(std::string_view counts) {
   constexpr std::string_view notation = "tasks per node";
   std::vector<int> result;
   std::string_view rest = counts;

@@ -4,6 +4,7 @@
 #include <lockstep/comm/communicator.hpp>
 #include <lockstep/comm/host_communicator.hpp>
 #include <lockstep/core/error.hpp>
+#include <lockstep/core/on_demand.hpp>
 #include <lockstep/core/thread.hpp>
 #include <lockstep/tensor/memory.hpp>
 
@@ -30,7 +31,7 @@ namespace detail {
 
 /// What the ranks of a group share; lives as long as any of them.
 struct ThreadGroupState {
-  ThreadGroupState(int size, const ThreadGroupOptions& chosen)
+  LOCKSTEP_ON_DEMAND ThreadGroupState(int size, const ThreadGroupOptions& chosen)
       : options(chosen),
         memory(ControlPage::bytes(size, 0)),
         page(memory.data(), size, 0),
@@ -67,7 +68,7 @@ class Threads : public detail::HostCommunicator<detail::ThreadTransport> {
  public:
   using Memory = AlignedMemory;
 
-  Memory allocate(std::size_t bytes) {
+  LOCKSTEP_ON_DEMAND Memory allocate(std::size_t bytes) {
     detail::check_count("allocate", bytes);
     engine().run({.fingerprint = {.collective = detail::Collective::allocate, .count = bytes}});
     return Memory(bytes);
@@ -75,7 +76,7 @@ class Threads : public detail::HostCommunicator<detail::ThreadTransport> {
 
  private:
   friend class ThreadGroup;
-  Threads(const std::shared_ptr<detail::ThreadGroupState>& group, int rank)
+  LOCKSTEP_ON_DEMAND Threads(const std::shared_ptr<detail::ThreadGroupState>& group, int rank)
       : HostCommunicator(std::make_shared<detail::Engine<detail::ThreadTransport>>(
             detail::ThreadTransport{group}, group->page, rank,
             detail::WaitOptions{group->options.deadline, group->options.spin})) {}
@@ -86,7 +87,7 @@ static_assert(Communicator<Threads>);
 /// The meeting point of `size` threads. It may end before its communicators do.
 class ThreadGroup {
  public:
-  explicit ThreadGroup(int size, const ThreadGroupOptions& options = {}) {
+  LOCKSTEP_ON_DEMAND explicit ThreadGroup(int size, const ThreadGroupOptions& options = {}) {
     if (size < 1 || size > detail::max_host_ranks) {
       throw ArgumentError(concat("ThreadGroup: size must be 1 to ", detail::max_host_ranks, ", got ", size));
     }
@@ -96,7 +97,7 @@ class ThreadGroup {
   int size() const { return state_->page.size(); }
 
   /// The communicator of a rank; any thread may call it, once for each rank.
-  Threads communicator(int rank) {
+  LOCKSTEP_ON_DEMAND Threads communicator(int rank) {
     if (rank < 0 || rank >= size()) {
       throw ArgumentError(concat("ThreadGroup: rank is ", rank, "; the ranks are 0 to ", size() - 1));
     }

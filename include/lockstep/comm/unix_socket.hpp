@@ -5,6 +5,7 @@
 #include <lockstep/core/deadline.hpp>
 #include <lockstep/core/error.hpp>
 #include <lockstep/core/file.hpp>
+#include <lockstep/core/on_demand.hpp>
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -24,12 +25,12 @@
 
 namespace lockstep::detail {
 
-inline CommunicationError socket_error(std::string_view action, int code = errno) {
+LOCKSTEP_ON_DEMAND CommunicationError socket_error(std::string_view action, int code = errno) {
   return CommunicationError(concat("unix socket: cannot ", action, ": ", std::strerror(code)));
 }
 
 struct AbstractAddress {
-  explicit AbstractAddress(std::string_view name) {
+  LOCKSTEP_ON_DEMAND explicit AbstractAddress(std::string_view name) {
     if (name.empty() || name.size() > sizeof address.sun_path - 1) {
       throw ArgumentError(concat("unix socket: a name must have 1 to ", sizeof address.sun_path - 1,
                                  " characters, got ", name.size(), " in '", name, "'"));
@@ -44,14 +45,14 @@ struct AbstractAddress {
   socklen_t length = 0;
 };
 
-inline FileDescriptor make_socket() {
+LOCKSTEP_ON_DEMAND FileDescriptor make_socket() {
   FileDescriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) throw socket_error("make a socket");
   return socket;
 }
 
 /// Listens under a name; an empty result when the name is taken.
-inline FileDescriptor listen_at(std::string_view name) {
+LOCKSTEP_ON_DEMAND FileDescriptor listen_at(std::string_view name) {
   const AbstractAddress address(name);
   FileDescriptor socket = make_socket();
   if (::bind(socket.get(), address.get(), address.length) != 0) {
@@ -63,7 +64,7 @@ inline FileDescriptor listen_at(std::string_view name) {
 }
 
 /// Connects to a name; an empty result when nobody listens there yet.
-inline FileDescriptor connect_to(std::string_view name) {
+LOCKSTEP_ON_DEMAND FileDescriptor connect_to(std::string_view name) {
   const AbstractAddress address(name);
   FileDescriptor socket = make_socket();
   while (::connect(socket.get(), address.get(), address.length) != 0) {
@@ -92,7 +93,7 @@ inline bool wait_until_readable(const FileDescriptor& socket, const Deadline& de
 }
 
 /// Takes the next connection, if one is there.
-inline FileDescriptor accept_connection(const FileDescriptor& listener) {
+LOCKSTEP_ON_DEMAND FileDescriptor accept_connection(const FileDescriptor& listener) {
   return FileDescriptor(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
 }
 

@@ -1,11 +1,12 @@
-// Builds the text of messages. Neither streams nor a variadic template: streams cost every file that includes the library
-// 0.4 s, and hundreds of messages with different arguments would be hundreds of instantiations.
+// Builds the text of messages. Neither streams nor a variadic template: streams cost every file that includes the
+// library 0.4 s, and hundreds of messages with different arguments would be hundreds of instantiations.
 #pragma once
 
 #include <concepts>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -33,7 +34,7 @@ class Part {
 
   /// Anything that has a `to_string`.
   template <class T>
-    requires(std::is_class_v<T> || std::is_enum_v<T>) && requires(const T& value) { to_string(value); }
+  requires(std::is_class_v<T> || std::is_enum_v<T>) && requires(const T& value) { to_string(value); }
   Part(const T& value) {
     const auto text = to_string(value);
     copy(std::string_view(text));
@@ -58,28 +59,39 @@ class Part {
 
 inline const Part no_part{};
 
+[[gnu::cold]] inline std::string join(std::initializer_list<const Part*> parts) {
+  std::string text;
+  for (const Part* part : parts) text.append(part->text());
+  return text;
+}
+
 }  // namespace detail
 
 /// Joins up to 24 texts, characters, numbers, and things that have a `to_string` into one string. Longer messages are
-/// joined of joined ones.
-inline std::string concat(const detail::Part& a, const detail::Part& b = detail::no_part,
-                          const detail::Part& c = detail::no_part, const detail::Part& d = detail::no_part,
-                          const detail::Part& e = detail::no_part, const detail::Part& f = detail::no_part,
-                          const detail::Part& g = detail::no_part, const detail::Part& h = detail::no_part,
-                          const detail::Part& i = detail::no_part, const detail::Part& j = detail::no_part,
-                          const detail::Part& k = detail::no_part, const detail::Part& l = detail::no_part,
-                          const detail::Part& m = detail::no_part, const detail::Part& n = detail::no_part,
-                          const detail::Part& o = detail::no_part, const detail::Part& p = detail::no_part,
-                          const detail::Part& q = detail::no_part, const detail::Part& r = detail::no_part,
-                          const detail::Part& s = detail::no_part, const detail::Part& t = detail::no_part,
-                          const detail::Part& u = detail::no_part, const detail::Part& v = detail::no_part,
-                          const detail::Part& w = detail::no_part, const detail::Part& x = detail::no_part) {
-  std::string text;
-  for (const detail::Part* part : {&a, &b, &c, &d, &e, &f, &g, &h, &i, &j, &k, &l,
-                                   &m, &n, &o, &p, &q, &r, &s, &t, &u, &v, &w, &x}) {
-    text.append(part->text());
-  }
-  return text;
+/// joined of joined ones. Three functions, since a call passes all parameters of the one it picks.
+[[gnu::cold]] inline std::string concat(const detail::Part& a, const detail::Part& b = detail::no_part,
+                                        const detail::Part& c = detail::no_part,
+                                        const detail::Part& d = detail::no_part,
+                                        const detail::Part& e = detail::no_part) {
+  return detail::join({&a, &b, &c, &d, &e});
+}
+[[gnu::cold]] inline std::string concat(
+    const detail::Part& a, const detail::Part& b, const detail::Part& c, const detail::Part& d, const detail::Part& e,
+    const detail::Part& f, const detail::Part& g = detail::no_part, const detail::Part& h = detail::no_part,
+    const detail::Part& i = detail::no_part, const detail::Part& j = detail::no_part,
+    const detail::Part& k = detail::no_part, const detail::Part& l = detail::no_part) {
+  return detail::join({&a, &b, &c, &d, &e, &f, &g, &h, &i, &j, &k, &l});
+}
+[[gnu::cold]] inline std::string concat(
+    const detail::Part& a, const detail::Part& b, const detail::Part& c, const detail::Part& d, const detail::Part& e,
+    const detail::Part& f, const detail::Part& g, const detail::Part& h, const detail::Part& i, const detail::Part& j,
+    const detail::Part& k, const detail::Part& l, const detail::Part& m, const detail::Part& n = detail::no_part,
+    const detail::Part& o = detail::no_part, const detail::Part& p = detail::no_part,
+    const detail::Part& q = detail::no_part, const detail::Part& r = detail::no_part,
+    const detail::Part& s = detail::no_part, const detail::Part& t = detail::no_part,
+    const detail::Part& u = detail::no_part, const detail::Part& v = detail::no_part,
+    const detail::Part& w = detail::no_part, const detail::Part& x = detail::no_part) {
+  return detail::join({&a, &b, &c, &d, &e, &f, &g, &h, &i, &j, &k, &l, &m, &n, &o, &p, &q, &r, &s, &t, &u, &v, &w, &x});
 }
 
 }  // namespace lockstep

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lockstep/core/error.hpp>
+#include <lockstep/core/on_demand.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -16,7 +17,7 @@
 namespace lockstep {
 
 /// The text of an `errno` value with what was attempted on which path.
-inline IoError io_error(std::string_view action, std::string_view path, int code = errno) {
+LOCKSTEP_ON_DEMAND IoError io_error(std::string_view action, std::string_view path, int code = errno) {
   return IoError(concat("cannot ", action, " '", path, "': ", std::strerror(code)));
 }
 
@@ -48,14 +49,14 @@ class FileDescriptor {
 };
 
 /// Opens a file; throws IoError naming the path. `flags` as of open(2); the descriptor does not survive exec.
-inline FileDescriptor open_file(const std::string& path, int flags, mode_t mode = 0644) {
+LOCKSTEP_ON_DEMAND FileDescriptor open_file(const std::string& path, int flags, mode_t mode = 0644) {
   const int handle = ::open(path.c_str(), flags | O_CLOEXEC, mode);
   if (handle < 0) throw io_error((flags & O_ACCMODE) == O_RDONLY ? "read" : "write", path);
   return FileDescriptor(handle);
 }
 
 /// The whole content of a regular file; throws IoError naming the path.
-inline std::string read_file(const std::string& path) {
+LOCKSTEP_ON_DEMAND std::string read_file(const std::string& path) {
   const FileDescriptor file = open_file(path, O_RDONLY);
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) throw io_error("read", path);
@@ -76,7 +77,8 @@ inline std::string read_file(const std::string& path) {
 }
 
 /// Writes all bytes to an open file; `path` is for the message only.
-inline void write_all(const FileDescriptor& file, const void* bytes, std::size_t size, std::string_view path) {
+LOCKSTEP_ON_DEMAND void write_all(const FileDescriptor& file, const void* bytes, std::size_t size,
+                                  std::string_view path) {
   const char* position = static_cast<const char*>(bytes);
   while (size > 0) {
     const ssize_t count = ::write(file.get(), position, size);

@@ -2,6 +2,7 @@
 // name, <directory>.tmp-<host>-<pid>, and gets its own by one rename.
 #pragma once
 
+#include <lockstep/core/on_demand.hpp>
 #include <lockstep/io/checkpoint_manifest.hpp>
 #include <lockstep/io/file_operations.hpp>
 
@@ -39,7 +40,7 @@ inline std::string process_mark() {
 }
 
 /// Whether the process that a "<host>-<pid>" names ran on this host and is no more.
-inline bool is_mark_of_dead_process(std::string_view mark) {
+LOCKSTEP_ON_DEMAND bool is_mark_of_dead_process(std::string_view mark) {
   const std::string own = process_mark();
   const std::size_t dash = own.rfind('-') + 1;
   if (mark == own) return true;  // an earlier process of this number: a process has one writer per directory
@@ -51,7 +52,7 @@ inline bool is_mark_of_dead_process(std::string_view mark) {
 }
 
 /// The directory without slashes at its end, so that suffixes can be appended.
-inline std::string checkpoint_path(std::string_view directory) {
+LOCKSTEP_ON_DEMAND std::string checkpoint_path(std::string_view directory) {
   while (directory.size() > 1 && directory.back() == '/') directory.remove_suffix(1);
   if (directory.empty() || directory == "/" || directory == "." || file_name(directory) == "..") {
     throw ArgumentError(concat("a checkpoint needs a directory of its own, got '", directory, "'"));
@@ -59,14 +60,15 @@ inline std::string checkpoint_path(std::string_view directory) {
   return std::string(directory);
 }
 
-inline std::string manifest_path(const std::string& directory) {
+LOCKSTEP_ON_DEMAND std::string manifest_path(const std::string& directory) {
   return concat(directory, "/", CheckpointManifest::file_name);
 }
 
 /// Moves the finished `staging` to `target`, which may hold an older checkpoint; that then lies at the path returned.
 /// Where the file system can exchange two names this is one atomic step; else there is a moment in which the old one is
 /// found under <target>.old-... only, where `find_checkpoint` looks too.
-inline std::string publish(const std::string& staging, const std::string& target, bool may_exchange = true) {
+LOCKSTEP_ON_DEMAND std::string publish(const std::string& staging, const std::string& target,
+                                       bool may_exchange = true) {
   if (!path_exists(target)) {
     rename_path(staging, target);
     return {};
@@ -91,7 +93,7 @@ inline std::string publish(const std::string& staging, const std::string& target
 
 /// Where the checkpoint called `directory` lies: there, or beside it when a crash interrupted its replacement; nothing
 /// when there is none.
-inline std::optional<std::string> find_checkpoint(std::string_view directory) {
+LOCKSTEP_ON_DEMAND std::optional<std::string> find_checkpoint(std::string_view directory) {
   const std::string path = detail::checkpoint_path(directory);
   if (path_exists(detail::manifest_path(path))) return path;
   const std::string parent = parent_directory(path);
@@ -105,7 +107,7 @@ inline std::optional<std::string> find_checkpoint(std::string_view directory) {
 }
 
 /// The checkpoints in a directory whose manifests are whole, oldest step first. Others, and files, are passed over.
-inline std::vector<CheckpointLocation> list_checkpoints(const std::string& parent) {
+LOCKSTEP_ON_DEMAND std::vector<CheckpointLocation> list_checkpoints(const std::string& parent) {
   std::vector<CheckpointLocation> found;
   for (const std::string& name : list_directory(parent)) {
     std::string path = concat(parent, "/", name);
@@ -124,7 +126,7 @@ inline std::vector<CheckpointLocation> list_checkpoints(const std::string& paren
 }
 
 /// The checkpoint of the highest step in a directory, or nothing.
-inline std::optional<CheckpointLocation> latest_checkpoint(const std::string& parent) {
+LOCKSTEP_ON_DEMAND std::optional<CheckpointLocation> latest_checkpoint(const std::string& parent) {
   if (!is_directory(parent)) return std::nullopt;
   const std::vector<CheckpointLocation> found = list_checkpoints(parent);
   if (found.empty()) return std::nullopt;
@@ -133,7 +135,7 @@ inline std::optional<CheckpointLocation> latest_checkpoint(const std::string& pa
 
 /// Removes the oldest checkpoints of a directory until `total_limit` are left; call it after the newest is complete.
 /// Never touches anything that is not a complete checkpoint. Returns the paths removed.
-inline std::vector<std::string> rotate_checkpoints(const std::string& parent, std::int64_t total_limit) {
+LOCKSTEP_ON_DEMAND std::vector<std::string> rotate_checkpoints(const std::string& parent, std::int64_t total_limit) {
   if (total_limit < 1)
     throw ArgumentError(concat("rotate_checkpoints: total_limit must be at least 1, got ", total_limit));
   const std::vector<CheckpointLocation> found = list_checkpoints(parent);

@@ -1,6 +1,7 @@
 // The list of what belongs to a checkpoint, written last: a directory without a whole manifest is no checkpoint.
 #pragma once
 
+#include <lockstep/core/on_demand.hpp>
 #include <lockstep/io/file_operations.hpp>
 #include <lockstep/io/json_reader.hpp>
 #include <lockstep/io/json_writer.hpp>
@@ -32,7 +33,7 @@ struct CheckpointManifest {
   std::vector<CheckpointFile> files;
 
   /// The file of that name, or null.
-  const CheckpointFile* find(std::string_view name) const {
+  LOCKSTEP_ON_DEMAND const CheckpointFile* find(std::string_view name) const {
     for (const CheckpointFile& file : files) {
       if (file.name == name) return &file;
     }
@@ -41,7 +42,7 @@ struct CheckpointManifest {
 };
 
 /// Whether a name can be that of a file inside a checkpoint: one part of a path, visible, not the manifest.
-inline bool is_checkpoint_file_name(std::string_view name) {
+LOCKSTEP_ON_DEMAND bool is_checkpoint_file_name(std::string_view name) {
   return !name.empty() && name.front() != '.' && name.size() <= 255 && name.find('/') == std::string_view::npos &&
          name.find('\0') == std::string_view::npos && name != CheckpointManifest::file_name &&
          valid_utf8_prefix(name) == name.size();
@@ -49,13 +50,13 @@ inline bool is_checkpoint_file_name(std::string_view name) {
 
 namespace detail {
 
-inline std::string hexadecimal(std::uint64_t value) {
+LOCKSTEP_ON_DEMAND std::string hexadecimal(std::uint64_t value) {
   char buffer[17];
   std::snprintf(buffer, sizeof buffer, "%016llx", static_cast<unsigned long long>(value));
   return buffer;
 }
 
-inline CheckpointFile parse_checkpoint_file(JsonReader& json) {
+LOCKSTEP_ON_DEMAND CheckpointFile parse_checkpoint_file(JsonReader& json) {
   CheckpointFile file;
   std::string key;
   json.begin_object();
@@ -79,7 +80,7 @@ inline CheckpointFile parse_checkpoint_file(JsonReader& json) {
 }  // namespace detail
 
 /// The text of a manifest.
-inline std::string format_manifest(const CheckpointManifest& manifest) {
+LOCKSTEP_ON_DEMAND std::string format_manifest(const CheckpointManifest& manifest) {
   JsonWriter json;
   json.begin_object();
   json.key("format");
@@ -114,7 +115,7 @@ inline std::string format_manifest(const CheckpointManifest& manifest) {
 
 /// Reads the text of a manifest; `path` is for messages. Throws CheckpointError when it is damaged, foreign, or newer
 /// than this program.
-inline CheckpointManifest parse_manifest(std::string_view text, std::string_view path) {
+LOCKSTEP_ON_DEMAND CheckpointManifest parse_manifest(std::string_view text, std::string_view path) {
   JsonReader json(text, path);
   CheckpointManifest manifest;
   std::string format;

@@ -1,6 +1,7 @@
 // Opens a checkpoint and does not believe a byte of it before sizes and checksums agree with the manifest.
 #pragma once
 
+#include <lockstep/core/on_demand.hpp>
 #include <lockstep/io/checkpoint_directory.hpp>
 #include <lockstep/io/safetensors_reader.hpp>
 
@@ -17,7 +18,7 @@ namespace lockstep {
 enum class Verification { sizes, checksums };
 
 /// The XXH64 of a file's content and its size, as the manifest has them. Throws IoError.
-inline FileSummary summarize_file(const std::string& path) {
+LOCKSTEP_ON_DEMAND FileSummary summarize_file(const std::string& path) {
   const FileDescriptor file = open_file(path, O_RDONLY);
   std::vector<char> buffer(std::size_t{1} << 20);
   FileSummary summary;
@@ -39,7 +40,8 @@ class CheckpointReader {
  public:
   /// Throws CheckpointError when there is no checkpoint of that name, or one that is damaged or foreign: the text lists
   /// all its faulty files.
-  explicit CheckpointReader(std::string_view directory, Verification verification = Verification::checksums) {
+  LOCKSTEP_ON_DEMAND explicit CheckpointReader(std::string_view directory,
+                                               Verification verification = Verification::checksums) {
     const std::optional<std::string> found = find_checkpoint(directory);
     if (!found) {
       throw CheckpointError(concat("'", directory, "' is not a checkpoint: ",
@@ -62,7 +64,7 @@ class CheckpointReader {
   bool contains(std::string_view name) const { return manifest_.find(name) != nullptr; }
 
   /// The value of a metadata key, or an empty text.
-  std::string_view metadata(std::string_view key) const {
+  LOCKSTEP_ON_DEMAND std::string_view metadata(std::string_view key) const {
     for (const auto& [name, value] : manifest_.metadata) {
       if (name == key) return value;
     }
@@ -70,7 +72,7 @@ class CheckpointReader {
   }
 
   /// Opens one of its safetensors files. Throws CheckpointError that lists the files when it has none of that name.
-  SafetensorsFile open(std::string_view name) const {
+  LOCKSTEP_ON_DEMAND SafetensorsFile open(std::string_view name) const {
     if (!contains(name)) {
       std::string names;
       for (const CheckpointFile& file : manifest_.files) names += concat(" ", file.name);
@@ -80,7 +82,7 @@ class CheckpointReader {
   }
 
  private:
-  void verify(Verification verification) const {
+  LOCKSTEP_ON_DEMAND void verify(Verification verification) const {
     std::string faults;
     for (const CheckpointFile& file : manifest_.files) {
       const std::string path = concat(path_, "/", file.name);

@@ -2,6 +2,7 @@
 // whole.
 #pragma once
 
+#include <lockstep/core/on_demand.hpp>
 #include <lockstep/io/checkpoint_directory.hpp>
 #include <lockstep/io/safetensors_writer.hpp>
 
@@ -19,7 +20,7 @@ class CheckpointWriter {
  public:
   /// Makes the temporary directory; also clears away what writers of this checkpoint that crashed on this host left
   /// behind. Throws IoError when the place cannot be written to, or holds something that is not a checkpoint.
-  CheckpointWriter(std::string_view directory, std::int64_t step, Metadata metadata = {})
+  LOCKSTEP_ON_DEMAND CheckpointWriter(std::string_view directory, std::int64_t step, Metadata metadata = {})
       : directory_(detail::checkpoint_path(directory)),
         staging_(concat(directory_, detail::staging_mark, detail::process_mark())) {
     manifest_.step = step;
@@ -45,20 +46,21 @@ class CheckpointWriter {
   const std::string& staging() const { return staging_; }
 
   /// Writes a safetensors file of the checkpoint.
-  void write(const std::string& name, std::span<const StateEntry> entries, const Metadata& metadata = {}) {
+  LOCKSTEP_ON_DEMAND void write(const std::string& name, std::span<const StateEntry> entries,
+                                const Metadata& metadata = {}) {
     check_name(name);
     manifest_.files.push_back({name, write_safetensors(concat(staging_, "/", name), entries, metadata)});
   }
 
   /// Adds a file that lies in `staging()` and is on the disk already, with its size and checksum.
-  void add(const std::string& name, const FileSummary& summary) {
+  LOCKSTEP_ON_DEMAND void add(const std::string& name, const FileSummary& summary) {
     check_name(name);
     manifest_.files.push_back({name, summary});
   }
 
   /// Makes everything permanent under the final name and removes what it replaces. When it throws before the new
   /// checkpoint is in place, the old one is untouched and the temporary directory goes with the writer.
-  void commit() {
+  LOCKSTEP_ON_DEMAND void commit() {
     if (!open_) throw ArgumentError(concat("CheckpointWriter: '", directory_, "' is committed already"));
     for (const CheckpointFile& file : manifest_.files) {
       const std::string path = concat(staging_, "/", file.name);
@@ -85,7 +87,7 @@ class CheckpointWriter {
   }
 
  private:
-  void check_name(const std::string& name) const {
+  LOCKSTEP_ON_DEMAND void check_name(const std::string& name) const {
     if (!is_checkpoint_file_name(name)) {
       throw ArgumentError(concat("CheckpointWriter: '", name, "' cannot be a file of a checkpoint; give a plain name"));
     }
@@ -95,7 +97,7 @@ class CheckpointWriter {
   }
 
   /// Only a checkpoint or an empty directory may be replaced.
-  void refuse_foreign() const {
+  LOCKSTEP_ON_DEMAND void refuse_foreign() const {
     if (!path_exists(directory_) || path_exists(detail::manifest_path(directory_))) return;
     if (is_directory(directory_) && list_directory(directory_).empty()) return;
     throw IoError(concat("cannot save a checkpoint to '", directory_,
@@ -103,7 +105,7 @@ class CheckpointWriter {
   }
 
   /// Undoes what crashed writers left: brings back a checkpoint that was moved aside, then removes temporaries.
-  void clean_up(const std::string& parent) const {
+  LOCKSTEP_ON_DEMAND void clean_up(const std::string& parent) const {
     const std::optional<std::string> current = find_checkpoint(directory_);
     if (current && *current != directory_) rename_path(*current, directory_);
     const std::string name = file_name(directory_);

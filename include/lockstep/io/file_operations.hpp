@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lockstep/core/file.hpp>
+#include <lockstep/core/on_demand.hpp>
 
 #include <dirent.h>
 #include <sys/stat.h>
@@ -39,7 +40,7 @@ inline bool is_directory(const std::string& path) {
 }
 
 /// Waits until an open file is on the disk.
-inline void flush(const FileDescriptor& file, std::string_view path) {
+LOCKSTEP_ON_DEMAND void flush(const FileDescriptor& file, std::string_view path) {
   if (::fsync(file.get()) != 0) throw io_error("flush", path);
 }
 
@@ -47,7 +48,7 @@ inline void flush(const FileDescriptor& file, std::string_view path) {
 inline void flush_path(const std::string& path) { flush(open_file(path, O_RDONLY), path); }
 
 /// Makes a directory and those above it that are missing. Throws IoError.
-inline void make_directories(const std::string& path) {
+LOCKSTEP_ON_DEMAND void make_directories(const std::string& path) {
   if (is_directory(path)) return;
   const std::string parent = parent_directory(path);
   if (parent != path) make_directories(parent);
@@ -58,12 +59,12 @@ inline void make_directories(const std::string& path) {
 }
 
 /// Gives a file or directory another name in the same file system; replaces a file or an empty directory.
-inline void rename_path(const std::string& from, const std::string& to) {
+LOCKSTEP_ON_DEMAND void rename_path(const std::string& from, const std::string& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) throw io_error(concat("rename '", from, "' to"), to);
 }
 
 /// The names in a directory, sorted, without "." and "..".
-inline std::vector<std::string> list_directory(const std::string& path) {
+LOCKSTEP_ON_DEMAND std::vector<std::string> list_directory(const std::string& path) {
   DIR* directory = ::opendir(path.c_str());
   if (directory == nullptr) throw io_error("list", path);
   std::vector<std::string> names;
@@ -78,7 +79,7 @@ inline std::vector<std::string> list_directory(const std::string& path) {
 
 /// Removes a file, or a directory with everything in it; symbolic links are removed, not followed. What does not exist
 /// is no error.
-inline void remove_tree(const std::string& path) {
+LOCKSTEP_ON_DEMAND void remove_tree(const std::string& path) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) {
     if (errno == ENOENT) return;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <lockstep/core/dtype.hpp>
+#include <lockstep/core/on_demand.hpp>
 #include <lockstep/io/json_reader.hpp>
 
 #include <algorithm>
@@ -89,10 +90,10 @@ struct SafetensorsHeader {
   Metadata metadata;
 
   /// The tensor of that name, or null.
-  const SafetensorsTensor* find(std::string_view name) const {
-    const auto found =
-        std::lower_bound(tensors.begin(), tensors.end(), name,
-                         [](const SafetensorsTensor& tensor, std::string_view n) { return tensor.name < n; });
+  LOCKSTEP_ON_DEMAND const SafetensorsTensor* find(std::string_view name) const {
+    const auto found = std::lower_bound(
+        tensors.begin(), tensors.end(), name,
+        [](const SafetensorsTensor& tensor, std::string_view n) { return tensor.name.compare(n) < 0; });
     return found == tensors.end() || found->name != name ? nullptr : &*found;
   }
 };
@@ -103,7 +104,7 @@ class SafetensorsHeaderParser {
  public:
   SafetensorsHeaderParser(std::string_view text, std::string_view path) : json_(text, path), path_(path) {}
 
-  SafetensorsHeader parse(std::uint64_t data_bytes) {
+  LOCKSTEP_ON_DEMAND SafetensorsHeader parse(std::uint64_t data_bytes) {
     SafetensorsHeader header;
     std::string key;
     bool has_metadata = false;
@@ -134,7 +135,7 @@ class SafetensorsHeaderParser {
     throw CheckpointError(concat("'", path_, "' is not a valid safetensors file: ", why...));
   }
 
-  Metadata metadata() {
+  LOCKSTEP_ON_DEMAND Metadata metadata() {
     Metadata result;
     std::string key;
     json_.begin_object();
@@ -147,7 +148,7 @@ class SafetensorsHeaderParser {
     return result;
   }
 
-  SafetensorsTensor tensor(std::string name) {
+  LOCKSTEP_ON_DEMAND SafetensorsTensor tensor(std::string name) {
     SafetensorsTensor result;
     result.name = std::move(name);
     bool has_shape = false;
@@ -182,7 +183,7 @@ class SafetensorsHeaderParser {
     return result;
   }
 
-  std::int64_t size(const std::string& name) {
+  LOCKSTEP_ON_DEMAND std::int64_t size(const std::string& name) {
     const std::int64_t value = json_.integer();
     if (value < 0) fail("'", name, "' has the negative extent or offset ", value);
     return value;
@@ -190,7 +191,7 @@ class SafetensorsHeaderParser {
 
   /// The tensors must cover the data exactly: no hole, no overlap, nothing beyond either end, each as large as its
   /// shape.
-  void check_places(std::vector<SafetensorsTensor>& tensors, std::uint64_t data_bytes) const {
+  LOCKSTEP_ON_DEMAND void check_places(std::vector<SafetensorsTensor>& tensors, std::uint64_t data_bytes) const {
     std::sort(tensors.begin(), tensors.end(),
               [](const auto& a, const auto& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
     std::uint64_t covered = 0;
@@ -223,8 +224,8 @@ class SafetensorsHeaderParser {
 
 /// Checks and decodes the header's text of a file with `data_bytes` bytes behind the header; `path` is for messages.
 /// Throws CheckpointError.
-inline SafetensorsHeader parse_safetensors_header(std::string_view text, std::uint64_t data_bytes,
-                                                  std::string_view path) {
+LOCKSTEP_ON_DEMAND SafetensorsHeader parse_safetensors_header(std::string_view text, std::uint64_t data_bytes,
+                                                              std::string_view path) {
   if (text.empty() || text.front() != '{') {
     throw CheckpointError(concat("'", path, "' is not a valid safetensors file: its header does not start with {"));
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lockstep/core/file.hpp>
+#include <lockstep/core/on_demand.hpp>
 #include <lockstep/io/safetensors_header.hpp>
 #include <lockstep/io/state_entry.hpp>
 
@@ -22,7 +23,7 @@ enum class ExtraTensors { reject, ignore };
 class SafetensorsFile {
  public:
   /// Throws IoError when the file cannot be read, CheckpointError when it is not a valid safetensors file.
-  explicit SafetensorsFile(const std::string& path) : path_(path), file_(open_file(path, O_RDONLY)) {
+  LOCKSTEP_ON_DEMAND explicit SafetensorsFile(const std::string& path) : path_(path), file_(open_file(path, O_RDONLY)) {
     static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian");
     struct stat status {};
     if (::fstat(file_.get(), &status) != 0) throw io_error("read", path);
@@ -47,13 +48,13 @@ class SafetensorsFile {
   const SafetensorsTensor* find(std::string_view name) const { return header_.find(name); }
 
   /// Copies a tensor's bytes to `to`, which has room for `tensor.bytes()`.
-  void read(const SafetensorsTensor& tensor, void* to) const {
+  LOCKSTEP_ON_DEMAND void read(const SafetensorsTensor& tensor, void* to) const {
     read_at(data_offset_ + tensor.begin, to, tensor.bytes());
   }
 
   /// Throws CheckpointError that lists every entry which the file cannot fill: names that are missing or too many,
   /// other types, other shapes. Touches no memory.
-  void check(std::span<const StateEntry> entries, ExtraTensors extra = ExtraTensors::reject) const {
+  LOCKSTEP_ON_DEMAND void check(std::span<const StateEntry> entries, ExtraTensors extra = ExtraTensors::reject) const {
     std::string faults;
     std::vector<std::string_view> names;
     names.reserve(entries.size());
@@ -91,7 +92,7 @@ class SafetensorsFile {
 
   /// Fills the entries, after all of them have been checked: when it throws CheckpointError nothing has been changed.
   /// An IoError, from a disk that fails while it is read, can leave some entries filled.
-  void load(std::span<const StateEntry> entries, ExtraTensors extra = ExtraTensors::reject) const {
+  LOCKSTEP_ON_DEMAND void load(std::span<const StateEntry> entries, ExtraTensors extra = ExtraTensors::reject) const {
     check(entries, extra);
     for (const StateEntry& entry : entries) read(*find(entry.name), entry.data);
   }
@@ -102,13 +103,13 @@ class SafetensorsFile {
     throw CheckpointError(concat("'", path_, "' is not a valid safetensors file: ", why...));
   }
 
-  static std::string shape_text(const SafetensorsTensor& tensor) {
+  LOCKSTEP_ON_DEMAND static std::string shape_text(const SafetensorsTensor& tensor) {
     std::string text = "[";
     for (const std::int64_t extent : tensor.shape) text += concat(text.size() > 1 ? ", " : "", extent);
     return text + "]";
   }
 
-  void read_at(std::uint64_t offset, void* to, std::uint64_t size) const {
+  LOCKSTEP_ON_DEMAND void read_at(std::uint64_t offset, void* to, std::uint64_t size) const {
     auto* position = static_cast<char*>(to);
     while (size > 0) {
       const ssize_t count = ::pread(file_.get(), position, size, static_cast<off_t>(offset));
@@ -128,7 +129,7 @@ class SafetensorsFile {
 };
 
 /// Opens a file and fills the entries from it; see SafetensorsFile::load.
-inline void load_safetensors(const std::string& path, std::span<const StateEntry> entries,
+LOCKSTEP_ON_DEMAND void load_safetensors(const std::string& path, std::span<const StateEntry> entries,
                              ExtraTensors extra = ExtraTensors::reject) {
   SafetensorsFile(path).load(entries, extra);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lockstep/core/file.hpp>
+#include <lockstep/core/on_demand.hpp>
 #include <lockstep/io/file_operations.hpp>
 #include <lockstep/io/json_writer.hpp>
 #include <lockstep/io/safetensors_header.hpp>
@@ -31,7 +32,7 @@ struct FileSummary {
 namespace detail {
 
 /// The entries in the order of the file. Throws ArgumentError on names that a file cannot have.
-inline std::vector<const StateEntry*> safetensors_order(std::span<const StateEntry> entries) {
+LOCKSTEP_ON_DEMAND std::vector<const StateEntry*> safetensors_order(std::span<const StateEntry> entries) {
   std::vector<const StateEntry*> order;
   order.reserve(entries.size());
   for (const StateEntry& entry : entries) {
@@ -70,7 +71,8 @@ inline const Metadata& checked_metadata(const Metadata& metadata) {
 }
 
 /// The first bytes of the file: the header's length and the header.
-inline std::string safetensors_header_bytes(std::span<const StateEntry* const> order, const Metadata& metadata) {
+LOCKSTEP_ON_DEMAND std::string safetensors_header_bytes(std::span<const StateEntry* const> order,
+                                                        const Metadata& metadata) {
   JsonWriter json;
   json.begin_object();
   if (!metadata.empty()) {
@@ -117,8 +119,8 @@ inline std::string safetensors_header_bytes(std::span<const StateEntry* const> o
 
 /// Writes the entries to a new file and waits until it is on the disk; a file that is there already is overwritten. The
 /// room is reserved before the first byte, where the file system can do that. Throws ArgumentError and IoError.
-inline FileSummary write_safetensors(const std::string& path, std::span<const StateEntry> entries,
-                                     const Metadata& metadata = {}) {
+LOCKSTEP_ON_DEMAND FileSummary write_safetensors(const std::string& path, std::span<const StateEntry> entries,
+                                                 const Metadata& metadata = {}) {
   static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian");
   const std::vector<const StateEntry*> order = detail::safetensors_order(entries);
   const std::string header = detail::safetensors_header_bytes(order, metadata);
@@ -150,8 +152,8 @@ inline FileSummary write_safetensors(const std::string& path, std::span<const St
 
 /// Writes the entries to `path` so that the file there is at any moment the old or the new one, never a part: a
 /// temporary file beside it is written, flushed and renamed.
-inline FileSummary save_safetensors(const std::string& path, std::span<const StateEntry> entries,
-                                    const Metadata& metadata = {}) {
+LOCKSTEP_ON_DEMAND FileSummary save_safetensors(const std::string& path, std::span<const StateEntry> entries,
+                                                const Metadata& metadata = {}) {
   const std::string temporary = concat(path, ".tmp-", ::getpid());
   try {
     const FileSummary summary = write_safetensors(temporary, entries, metadata);

@@ -1,6 +1,7 @@
 // Where each parameter of a module lies in the model's flat buffers.
 #pragma once
 
+#include <lockstep/core/on_demand.hpp>
 #include <lockstep/nn/fields.hpp>
 #include <lockstep/tensor/memory.hpp>
 
@@ -48,7 +49,7 @@ struct ParameterLayout {
   }
 
  private:
-  void refuse_duplicates() const {
+  LOCKSTEP_ON_DEMAND void refuse_duplicates() const {
     for (std::size_t i = 0; i < ranges.size(); ++i) {
       for (std::size_t j = i + 1; j < ranges.size(); ++j) {
         if (ranges[i].name == ranges[j].name) {

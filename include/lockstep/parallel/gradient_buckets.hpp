@@ -1,6 +1,7 @@
 // Cuts a flat gradient buffer into the pieces that are exchanged one by one while the backward sweep still runs.
 #pragma once
 
+#include <lockstep/core/on_demand.hpp>
 #include <lockstep/nn/parameter_layout.hpp>
 
 #include <cstdint>
@@ -29,7 +30,8 @@ struct GradientBucket {
 /// of the buffer; a bucket is never split inside a parameter.
 class GradientBuckets {
  public:
-  GradientBuckets(const ParameterLayout& layout, std::size_t element_size, const BucketOptions& options)
+  LOCKSTEP_ON_DEMAND GradientBuckets(const ParameterLayout& layout, std::size_t element_size,
+                                     const BucketOptions& options)
       : bucket_of_(layout.trainable_count) {
     if (options.first_bucket_bytes < 1 || options.bucket_bytes < 1) {
       throw ArgumentError(concat("BucketOptions: sizes must be positive, got first_bucket_bytes ",
