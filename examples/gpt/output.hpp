@@ -12,13 +12,13 @@
 
 namespace gpt {
 
-/// Prepares the output directory for a run that starts after `step`. Throws UsageError rather than touch the results of
-/// another run, and IoError.
+/// Prepares the output directory for a run that starts after `step`. Throws IoError, also rather than touch the
+/// results of another run.
 inline Metrics open_output(const Options& options, std::int64_t step) {
   if (!options.resume && !options.overwrite && lockstep::path_exists(options.metrics())) {
-    throw UsageError(lockstep::concat("--output: '", options.output,
-                                      "' has the results of another run: go on with --resume, replace them with "
-                                      "--overwrite, or choose another directory"));
+    throw lockstep::IoError(lockstep::concat("'", options.output,
+                                             "' has the results of another run: go on with --resume, replace them with "
+                                             "--overwrite, or choose another directory with --output"));
   }
   lockstep::make_directories(options.output);
   Metrics metrics(options.metrics(), options.resume, step);
