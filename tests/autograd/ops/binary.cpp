@@ -44,7 +44,9 @@ const std::vector<std::pair<Shape, Shape>>& shape_pairs() {
 // function(a, b + 2), with b + 2 in [1, 3).
 template <class Function, class Apply>
 void check_binary(Apply apply, double (*expected)(double, double), double shift_of_a = 0) {
-  for (const auto& [a, b] : shape_pairs()) {
+  for (const auto& shapes : shape_pairs()) {
+    const Shape& a = shapes.first;
+    const Shape& b = shapes.second;
     CAPTURE(to_string(a));
     CAPTURE(to_string(b));
     const Shape result = broadcast_shapes(a, b, "test");

@@ -19,7 +19,9 @@ TEST_CASE("repeats along new dimensions and extents of 1") {
       {{2, 3}, {2, 3}},
       {{1, 3}, {0, 3}},
   };
-  for (const auto& [from, to] : cases) {
+  for (const auto& shapes : cases) {
+    const Shape& from = shapes.first;
+    const Shape& to = shapes.second;
     CAPTURE(to_string(from));
     CAPTURE(to_string(to));
     check::check_op<ops::BroadcastTo>(

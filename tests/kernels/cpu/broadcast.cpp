@@ -50,7 +50,9 @@ TEST_CASE("every kind of broadcast") {
   };
   const auto f = [](float a, float b, float full) { return 1000 * a + b + full; };
   Cpu cpu;
-  for (const auto& [shape_a, shape_b] : cases) {
+  for (const auto& shapes : cases) {
+    const Shape& shape_a = shapes.first;
+    const Shape& shape_b = shapes.second;
     CAPTURE(to_string(shape_a));
     CAPTURE(to_string(shape_b));
     const Shape result = broadcast_shapes(shape_a, shape_b, "test");

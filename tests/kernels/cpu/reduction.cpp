@@ -33,7 +33,10 @@ std::vector<float> numbers(std::int64_t count) {
 
 TEST_CASE("sums with a factor, assigning over garbage and adding") {
   Cpu cpu;
-  for (const auto& [outer, count, inner] : all_extents) {
+  for (const Extents& extents : all_extents) {
+    const std::int64_t outer = extents.outer;
+    const std::int64_t count = extents.count;
+    const std::int64_t inner = extents.inner;
     CAPTURE(count);
     CAPTURE(inner);
     const auto in = numbers(outer * count * inner);
@@ -54,7 +57,10 @@ TEST_CASE("sums with a factor, assigning over garbage and adding") {
 
 TEST_CASE("maxima, the first of their places, and scattering to them") {
   Cpu cpu;
-  for (const auto& [outer, count, inner] : all_extents) {
+  for (const Extents& extents : all_extents) {
+    const std::int64_t outer = extents.outer;
+    const std::int64_t count = extents.count;
+    const std::int64_t inner = extents.inner;
     if (count == 0) continue;
     const auto in = numbers(outer * count * inner);
     const auto rows = static_cast<std::size_t>(outer * inner);
