@@ -1,6 +1,7 @@
 // A progress bar for training loops: one redrawn line on a terminal, plain lines now and then elsewhere.
 #pragma once
 
+#include <lockstep/core/chrono.hpp>
 #include <lockstep/core/concat.hpp>
 #include <lockstep/core/on_demand.hpp>
 
@@ -8,7 +9,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <cstdio>

@@ -6,9 +6,9 @@
 #include <lockstep/comm/failure.hpp>
 #include <lockstep/comm/host_transport.hpp>
 #include <lockstep/comm/operation_queue.hpp>
+#include <lockstep/core/chrono.hpp>
 #include <lockstep/core/deadline.hpp>
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <utility>

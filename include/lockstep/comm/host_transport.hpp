@@ -2,9 +2,9 @@
 #pragma once
 
 #include <lockstep/comm/control_page.hpp>
+#include <lockstep/core/chrono.hpp>
 #include <lockstep/core/futex.hpp>
 
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 

@@ -9,13 +9,13 @@
 #include <lockstep/comm/launch_environment.hpp>
 #include <lockstep/comm/rendezvous_name.hpp>
 #include <lockstep/comm/ring_rendezvous.hpp>
+#include <lockstep/core/chrono.hpp>
 #include <lockstep/core/error.hpp>
 #include <lockstep/core/on_demand.hpp>
 
 #include <poll.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>

@@ -8,6 +8,7 @@
 #include <lockstep/comm/failure.hpp>
 #include <lockstep/comm/job_secret.hpp>
 #include <lockstep/comm/unix_socket.hpp>
+#include <lockstep/core/chrono.hpp>
 #include <lockstep/core/deadline.hpp>
 #include <lockstep/core/error.hpp>
 #include <lockstep/core/on_demand.hpp>
@@ -18,7 +19,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>

@@ -3,6 +3,7 @@
 
 #include <lockstep/comm/communicator.hpp>
 #include <lockstep/comm/host_communicator.hpp>
+#include <lockstep/core/chrono.hpp>
 #include <lockstep/core/error.hpp>
 #include <lockstep/core/on_demand.hpp>
 #include <lockstep/core/thread.hpp>
@@ -10,7 +11,6 @@
 
 #include <atomic>
 #include <bit>
-#include <chrono>
 #include <cstddef>
 #include <exception>
 #include <memory>

@@ -2,6 +2,7 @@
 // directory and vanish with their process. Every call has a deadline.
 #pragma once
 
+#include <lockstep/core/chrono.hpp>
 #include <lockstep/core/deadline.hpp>
 #include <lockstep/core/error.hpp>
 #include <lockstep/core/file.hpp>
@@ -14,7 +15,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <cstring>
 #include <span>

@@ -1,7 +1,7 @@
 // A point in monotonic time after which a wait gives up. Every wait in the library has one.
 #pragma once
 
-#include <chrono>
+#include <lockstep/core/chrono.hpp>
 
 namespace lockstep {
 

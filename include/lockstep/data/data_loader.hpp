@@ -1,10 +1,10 @@
 // Iterates over a data set in batches. A loader's place in training is two integers, so it can be saved and sought.
 #pragma once
 
+#include <lockstep/core/chrono.hpp>
 #include <lockstep/data/batch_reader.hpp>
 #include <lockstep/data/prefetch.hpp>
 
-#include <chrono>
 #include <cstdint>
 #include <iterator>
 #include <utility>

@@ -1,11 +1,11 @@
 // Reads batches ahead on a thread of its own: a ring of reused batches between one producer and one consumer.
 #pragma once
 
+#include <lockstep/core/chrono.hpp>
 #include <lockstep/core/futex.hpp>
 #include <lockstep/core/thread.hpp>
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <utility>
