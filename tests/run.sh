@@ -56,17 +56,29 @@ failed_early() {
 # A directory left by an interrupted or by another version of Meson is set up anew.
 if [ ! -f "$build/build.ninja" ] || ! meson configure "$build" $options >/dev/null 2>&1; then
   rm -rf "$build"
-  meson setup "$build" $options || failed_early 'The configuration failed.'
+  mkdir -p build
+  meson setup "$build" $options >"$build.log" 2>&1 || { cat "$build.log"; failed_early 'The configuration failed.'; }
+  printf 'Configured %s; see %s.log\n' "$build" "$build"
 fi
 jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 [ "$jobs" -le 2 ] || jobs=2
-meson compile -C "$build" -j "$jobs" || failed_early 'The build failed.'
 
 names=
+programs=
 if [ -n "$filter" ]; then
   # "lockstep:unit / core", or "unit - lockstep:core": the last word is the name.
   names=$(meson test -C "$build" --no-rebuild --setup "$setup" --list $selection 2>/dev/null | sed 's/.*[ :]//' |
     grep -E -e "$filter") || failed_early "No test matches '$filter'."
+  # Build what these tests run, and no more.
+  programs=$(meson introspect "$build" --tests | python3 -c '
+import json, os, sys
+build = os.path.abspath(sys.argv[1]) + os.sep
+used = {os.path.normpath(part) for test in json.load(sys.stdin) if test["name"] in sys.argv[2:] for part in test["cmd"]}
+print(*sorted(part[len(build):] for part in used if part.startswith(build)))' "$build" $names)
+fi
+ninja=$(command -v ninja || command -v ninja-build)
+if [ -z "$filter" ] || [ -n "$programs" ]; then
+  "$ninja" -C "$build" -j "$jobs" $programs || failed_early 'The build failed.'
 fi
 
 rm -f "$build"/meson-logs/testlog*.json
