@@ -41,6 +41,21 @@ TEST_CASE("train mode drops, eval mode and no_grad do not") {
   CHECK(values(model(input)) == evaluated);
 }
 
+TEST_CASE("a temporary tensor lives until backward has read it") {
+  One accelerator(Single{});
+  auto model = accelerator.prepare(Linear{2, 1});
+  Embedding table(3, 2);
+  auto embedding = accelerator.prepare(named("embedding", table));
+  auto loss = mean(model(Tensor<float>::full({1, 2}, 3.0F))) + mean(embedding(Tensor<std::int32_t>::full({1}, 2)));
+  const auto overwritten = Tensor<float>::full({1, 2}, 7.0F);  // where the temporary was, most likely
+  accelerator.backward(loss);
+  model.for_each_parameter([](const std::string& name, auto, auto gradient) {
+    if (name == "weight") CHECK((gradient[0] == 3.0F && gradient[1] == 3.0F));
+  });
+  embedding.for_each_parameter(
+      [](const std::string&, auto, auto gradient) { CHECK((gradient[3] == 0.0F && gradient[4] == 0.5F)); });
+}
+
 TEST_CASE("no_grad records nothing, uses the same parameters, and keeps results until its next call") {
   One accelerator(Single{});
   auto model = accelerator.prepare(Linear{2, 2});

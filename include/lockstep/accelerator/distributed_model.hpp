@@ -18,14 +18,31 @@ namespace lockstep {
 
 namespace detail {
 
+template <class X>
+inline constexpr bool is_tensor = false;
+template <class T, class DeviceType>
+inline constexpr bool is_tensor<Tensor<T, DeviceType>> = true;
+
+/// A view of an argument that was forwarded as `X`; a temporary tensor would be gone when backward reads it, so it is
+/// copied.
+template <class X, class TapeType, class T>
+TensorView<const T> lasting(TapeType& tape, TensorView<const T> view) {
+  if constexpr (is_tensor<std::remove_const_t<X>>) {
+    return tape.keep(view);
+  } else {
+    return view;
+  }
+}
+
 /// What a module is called with: tensors become values of the tape, variables and everything else stay what they are.
-template <class TapeType, class X>
-decltype(auto) as_tape_argument(TapeType& tape, const X& argument) {
-  using Scalar = typename TapeType::Scalar;
-  if constexpr (std::is_convertible_v<const X&, TensorView<const Scalar>>) {
-    return tape.constant(argument);
-  } else if constexpr (std::is_convertible_v<const X&, TensorView<const std::int32_t>>) {
-    return tape.indices(argument);
+template <class X, class TapeType>
+decltype(auto) as_tape_argument(TapeType& tape, const std::remove_reference_t<X>& argument) {
+  using Values = TensorView<const typename TapeType::Scalar>;
+  using Indices = TensorView<const std::int32_t>;
+  if constexpr (std::is_convertible_v<decltype(argument), Values>) {
+    return tape.constant(lasting<X>(tape, Values(argument)));
+  } else if constexpr (std::is_convertible_v<decltype(argument), Indices>) {
+    return tape.indices(lasting<X>(tape, Indices(argument)));
   } else {
     return (argument);
   }
@@ -54,13 +71,14 @@ class DistributedModel {
   DistributedModel(DistributedModel&&) noexcept = default;
   DistributedModel& operator=(DistributedModel&&) noexcept = default;
 
-  /// Runs the module on the accelerator's tape.
+  /// Runs the module on the accelerator's tape. Tensors and views must live until backward(); temporary tensors are
+  /// copied.
   template <class... Arguments>
-  auto operator()(const Arguments&... arguments) const {
+  auto operator()(Arguments&&... arguments) const {
     accelerator_->begin_forward();
     auto& tape = accelerator_->tape();
     tape.set_training(training_);
-    return module_(detail::as_tape_argument(tape, arguments)...);
+    return module_(detail::as_tape_argument<Arguments>(tape, arguments)...);
   }
 
   /// Train mode: dropout is on. The mode of a new model.
@@ -124,13 +142,13 @@ class NoGradModel {
   /// Runs the module. The results live until the next call of a no_grad model of the same accelerator, unless that call
   /// takes them as arguments.
   template <class... Arguments>
-  auto operator()(const Arguments&... arguments) const {
+  auto operator()(Arguments&&... arguments) const {
     auto& tape = model_->accelerator().no_grad_tape();
     using TapeType = std::remove_reference_t<decltype(tape)>;
-    constexpr bool continues = (std::is_same_v<Arguments, Var<TapeType>> || ...);
+    constexpr bool continues = (std::is_same_v<std::remove_cvref_t<Arguments>, Var<TapeType>> || ...);
     if constexpr (!continues) tape.reset();
     tape.set_training(false);
-    return model_->module()(detail::as_tape_argument(tape, arguments)...);
+    return model_->module()(detail::as_tape_argument<Arguments>(tape, arguments)...);
   }
 
  private:

@@ -56,6 +56,16 @@ class Tape {
   /// Whole numbers that go with this tape's values.
   IndexVar<Tape> indices(TensorView<const std::int32_t> value) { return {value, this}; }
 
+  /// A copy that lives until the step ends, of values that do not.
+  template <class T>
+  TensorView<const T> keep(TensorView<const T> value) {
+    begin_step_if_needed();
+    T* memory = activations_.template allocate<T>(value.numel());
+    context_.device.copy(reinterpret_cast<std::byte*>(memory), reinterpret_cast<const std::byte*>(value.data),
+                         value.span().size_bytes());
+    return {memory, value.shape};
+  }
+
   /// The variable of a bound parameter.
   Variable parameter(ParameterHandle handle) {
     begin_step_if_needed();
