@@ -18,8 +18,8 @@ namespace gpt {
 
 /// What a run can be told.
 struct Options {
-  std::int64_t width = 128, depth = 4, heads = 4, context = 128;
-  std::int64_t batch = 4, steps = 4000, warmup = 200, seed = 0;
+  std::int64_t width = 128, depth = 4, heads = 4, context = 64;
+  std::int64_t batch = 8, steps = 4000, warmup = 200, seed = 0;
   double learning_rate = 4e-3, weight_decay = 0.1, max_gradient_norm = 1, dropout = 0;
   std::vector<std::string> data;
   double held_out = 0.05;
@@ -75,7 +75,8 @@ inline constexpr Option table[] = {
     {"seed", "N", &Options::seed, 0, 9e15, "of first values, the order of the data, and the sample"},
     {"output", "DIR", &Options::output, 0, 0, "where results go", "Results"},
     {"resume", nullptr, &Options::resume, 0, 0, "go on from the checkpoint in the output directory"},
-    {"overwrite", nullptr, &Options::overwrite, 0, 0, "replace an earlier run in the output directory"},
+    {"overwrite", nullptr, &Options::overwrite, 0, 0,
+     "replace an earlier run in the output directory, unless it is resumed"},
     {"log-interval", "N", &Options::log_interval, 1, 1e12, "steps between lines of metrics.jsonl"},
     {"evaluation-interval", "N", &Options::evaluation_interval, 0, 1e12, "steps between evaluations (0: ten in all)"},
     {"checkpoint-interval", "N", &Options::checkpoint_interval, 0, 1e12, "steps between checkpoints (0: four in all)"},
@@ -133,7 +134,6 @@ inline void check(const Options& options) {
     throw UsageError(
         lockstep::concat("--warmup must not be longer than --steps, got ", options.warmup, " and ", options.steps));
   }
-  if (options.resume && options.overwrite) throw UsageError("--resume and --overwrite exclude each other");
   if (options.output.empty()) throw UsageError("--output needs a directory, got ''");
   if (options.prompt.empty()) throw UsageError("--prompt needs at least one byte, got ''");
 }
@@ -174,6 +174,7 @@ inline Options read_options(int argc, char** argv) {
   }
   if (optind < argc) throw UsageError(lockstep::concat("unexpected argument '", argv[optind], "'"));
   if (options.help) return options;
+  if (options.resume) options.overwrite = false;
   if (!warmup_given && options.warmup > options.steps / 10) options.warmup = options.steps / 10;
   if (options.evaluation_interval == 0) options.evaluation_interval = (options.steps + 9) / 10;
   if (options.checkpoint_interval == 0) options.checkpoint_interval = (options.steps + 3) / 4;

@@ -87,6 +87,11 @@ class Ladder(Case):
             self.assertIn("agrees with finite differences", output)
             self.assertLess(float(re.search(r"learned with it: (\S+)", output)[1]), 0.01)
 
+    def test_custom_communicator(self):
+        output = self.succeed("04_custom_communicator", 1).stdout
+        self.assertEqual(output.count(": conforms\n"), 5)
+        self.assertIn("10 steps: ", output)
+
 
 class Gpt(Case):
     TINY = ["--width", 16, "--depth", 2, "--heads", 2, "--context", 16, "--batch", 4, "--sample-length", 30]
@@ -173,7 +178,7 @@ class Gpt(Case):
     def test_a_finished_run_can_be_resumed_and_changes_nothing(self):
         self.succeed("gpt", 1, *self.arguments("--steps", 5))
         state, lines = self.state(self.output), self.lines()
-        self.assertIn("this model", self.succeed("gpt", 1, *self.arguments("--steps", 5, "--resume")).stdout)
+        self.assertIn("this model", self.succeed("gpt", 1, *self.arguments("--steps", 5, "--overwrite", "--resume")).stdout)
         self.assertEqual((self.state(self.output), self.lines()), (state, lines))
 
     def test_help_names_every_option(self):
@@ -207,7 +212,6 @@ class Gpt(Case):
             "unexpected argument 'text.txt'": ["text.txt"],
             "--heads must divide --width, got 3 and 16": ["--width", 16, "--heads", 3],
             "--warmup must not be longer than --steps, got 9 and 5": ["--steps", 5, "--warmup", 9],
-            "exclude each other": ["--resume", "--overwrite"],
         }.items():
             for ranks in (1, 2):
                 result = self.complain(2, pattern, "--output", self.output, *arguments, ranks=ranks)
