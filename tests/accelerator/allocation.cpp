@@ -7,6 +7,15 @@
 #include <cstdlib>
 #include <new>
 
+// Sanitizers bring an allocator of their own. GCC names them by macros, clang by features.
+#if defined(__has_feature)
+#define LOCKSTEP_TEST_HAS_FEATURE(feature) __has_feature(feature)
+#else
+#define LOCKSTEP_TEST_HAS_FEATURE(feature) 0
+#endif
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && \
+    !LOCKSTEP_TEST_HAS_FEATURE(address_sanitizer) && !LOCKSTEP_TEST_HAS_FEATURE(thread_sanitizer)
+
 namespace {
 
 std::atomic<long> allocations{0};
@@ -17,8 +26,6 @@ void count() {
 }
 
 }  // namespace
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
 // glibc's allocator under its other names, so that every malloc of the program passes through here.
 extern "C" {
