@@ -69,3 +69,14 @@ TEST_CASE("CausalSelfAttention equals the textbook formula") {
 TEST_CASE("the width must be a multiple of the heads") {
   CHECK_THROWS_WITH_AS(CausalSelfAttention(10, 3), doctest::Contains("10"), ArgumentError);
 }
+
+TEST_CASE("CausalSelfAttention takes first values from its options") {
+  BoundModule bound(CausalSelfAttention(2, 1,
+                                        {.in_initializer = init::constant(2),
+                                         .out_initializer = init::constant(3),
+                                         .bias_initializer = init::constant(4)}));
+  CHECK(bound.get("in_proj.weight") == std::vector<double>(12, 2.0));
+  CHECK(bound.get("out_proj.weight") == std::vector<double>(4, 3.0));
+  CHECK(bound.get("in_proj.bias") == std::vector<double>(6, 4.0));
+  CHECK(bound.get("out_proj.bias") == std::vector<double>(2, 4.0));
+}

@@ -33,3 +33,8 @@ TEST_CASE("Embedding refuses extents that are not positive, and names an index o
   BoundModule bound(Embedding(3, 2));
   CHECK_THROWS_WITH_AS(bound(Tensor<std::int32_t>::from({2}, {0, 3})), doctest::Contains("3"), ArgumentError);
 }
+
+TEST_CASE("Embedding takes first values from its options") {
+  BoundModule bound(Embedding(3, 2, {.initializer = init::constant(0.5)}));
+  CHECK(bound.get("weight") == std::vector<double>(6, 0.5));
+}

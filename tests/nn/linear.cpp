@@ -33,3 +33,11 @@ TEST_CASE("Linear refuses extents that are not positive, and inputs of another w
   BoundModule bound(Linear(2, 3));
   CHECK_THROWS_WITH_AS(bound(Tensor<double>(Shape{4, 5})), doctest::Contains("[4, 5]"), ShapeError);
 }
+
+TEST_CASE("Linear takes first values from its options") {
+  BoundModule bound(Linear(4, 1000, {.weight_initializer = init::normal(0, 0.02), .bias_initializer = init::ones()}));
+  double squares = 0;
+  for (const double value : bound.get("weight")) squares += value * value;
+  CHECK(std::sqrt(squares / 4000) == doctest::Approx(0.02).epsilon(0.05));
+  CHECK(bound.get("bias") == std::vector<double>(1000, 1.0));
+}
