@@ -75,8 +75,8 @@ TEST_CASE("CausalSelfAttention takes first values from its options") {
                                         {.in_initializer = init::constant(2),
                                          .out_initializer = init::constant(3),
                                          .bias_initializer = init::constant(4)}));
-  CHECK(bound.get("in_proj.weight") == std::vector<double>(12, 2.0));
-  CHECK(bound.get("out_proj.weight") == std::vector<double>(4, 3.0));
-  CHECK(bound.get("in_proj.bias") == std::vector<double>(6, 4.0));
-  CHECK(bound.get("out_proj.bias") == std::vector<double>(2, 4.0));
+  CHECK(std::ranges::count(bound.get("in_proj.weight"), 2.0) == 12);
+  CHECK(std::ranges::count(bound.get("out_proj.weight"), 3.0) == 4);
+  CHECK(std::ranges::count(bound.get("in_proj.bias"), 4.0) == 6);
+  CHECK(std::ranges::count(bound.get("out_proj.bias"), 4.0) == 2);
 }

@@ -36,5 +36,5 @@ TEST_CASE("Embedding refuses extents that are not positive, and names an index o
 
 TEST_CASE("Embedding takes first values from its options") {
   BoundModule bound(Embedding(3, 2, {.initializer = init::constant(0.5)}));
-  CHECK(bound.get("weight") == std::vector<double>(6, 0.5));
+  CHECK(std::ranges::count(bound.get("weight"), 0.5) == 6);
 }
