@@ -11,7 +11,7 @@ namespace {
 
 struct NoCommunicator {
   using Device = Cpu;
-  static constexpr const char* name = "none";
+  [[maybe_unused]] static constexpr const char* name = "none";
 };
 struct WrongConnect {
   using Device = Cpu;

@@ -15,8 +15,8 @@ constexpr bool each_is_at_its_place(OpList<Ops...>) {
 }
 
 struct Mine {
-  static constexpr const char* name = "mine";
-  static constexpr int arity = 1;
+  [[maybe_unused]] static constexpr const char* name = "mine";
+  [[maybe_unused]] static constexpr int arity = 1;
 };
 
 }  // namespace

@@ -40,13 +40,13 @@ struct Cube {
 };
 
 struct NotTrivial {
-  static constexpr const char* name = "not trivial";
-  static constexpr int arity = 1;
+  [[maybe_unused]] static constexpr const char* name = "not trivial";
+  [[maybe_unused]] static constexpr int arity = 1;
   std::unique_ptr<int> memory;
 };
 
 struct Nameless {
-  static constexpr int arity = 1;
+  [[maybe_unused]] static constexpr int arity = 1;
 };
 
 struct CubeOps : OpList<Cube, ops::Unary<functions::Tanh>, ops::Binary<functions::Mul>, ops::Sum> {};
