@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <type_traits>
+#include <utility>
 
 namespace lockstep {
 
@@ -27,21 +28,27 @@ struct OpList {
 
 namespace detail {
 
+template <std::size_t Index, class Op>
+struct NumberedOp {};
+
+template <class Numbers, class... Ops>
+struct NumberedOps;
+
+template <std::size_t... Indices, class... Ops>
+struct NumberedOps<std::index_sequence<Indices...>, Ops...> : NumberedOp<Indices, Ops>... {};
+
+/// The base class with the number `Index` tells its op: the compiler searches, no chain of templates is instantiated.
+template <std::size_t Index, class Op>
+std::type_identity<Op> op_numbered(const NumberedOp<Index, Op>*);
+
 template <class List>
 struct OpAt;
 
 template <class... Ops>
 struct OpAt<OpList<Ops...>> {
-  template <std::size_t Index, class First, class... Rest>
-  static auto pick() {
-    if constexpr (Index == 0) {
-      return std::type_identity<First>{};
-    } else {
-      return pick<Index - 1, Rest...>();
-    }
-  }
+  using Numbered = NumberedOps<std::index_sequence_for<Ops...>, Ops...>;
   template <std::size_t Index>
-  using type = typename decltype(pick<Index, Ops...>())::type;
+  using type = typename decltype(op_numbered<Index>(static_cast<const Numbered*>(nullptr)))::type;
 };
 
 template <class List, class... More>

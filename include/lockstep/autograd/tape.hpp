@@ -224,7 +224,7 @@ class Tape {
       output = new_slot(shape, activations_.template allocate<Scalar>(shape.numel()), requires_grad);
       forward(op, TensorView<Scalar>{output->value, shape});
       temporary_.rewind();
-      if (detect_anomaly_) check_finite<Op>(*output, inputs);
+      if (detect_anomaly_) check_finite(Op::name, *output, inputs);
     }
     if (requires_grad) append(op, inputs, output);
     return {output, this, generation_};
@@ -252,6 +252,11 @@ class Tape {
                                    reinterpret_cast<const std::byte*>(&seed), sizeof(Scalar));
   }
 
+  // Apart from the sweep: one switch for all kinds of observers.
+  void differentiate(Record& record) {
+    detail::switch_on_op<OpsList>(record.op, [&]<class Op>() { detail::run_backward<Op>(context_, record); });
+  }
+
   template <class Observer>
   void sweep(Observer& observer) {
     const EndOfStep end{*this};  // also when an op or the observer throws
@@ -259,7 +264,7 @@ class Tape {
       Record& record = *last_;
       Slot<Scalar>& output = *record.output;
       if (output.has_gradient) {
-        detail::switch_on_op<OpsList>(record.op, [&]<class Op>() { detail::run_backward<Op>(context_, record); });
+        differentiate(record);
         temporary_.rewind();
         release_gradient(output);
       }
@@ -287,11 +292,10 @@ class Tape {
     }
   }
 
-  template <class Op>
-  void check_finite(const Slot<Scalar>& output, std::span<Slot<Scalar>* const> inputs) {
+  void check_finite(const char* op, const Slot<Scalar>& output, std::span<Slot<Scalar>* const> inputs) {
     using K = Kernels<DeviceType>;
     if (K::all_finite(device(), output.shape.numel(), output.value)) return;
-    std::string text = concat("the op '", Op::name, "' made a NaN or infinity: output ", output.shape, ", inputs");
+    std::string text = concat("the op '", op, "' made a NaN or infinity: output ", output.shape, ", inputs");
     for (const Slot<Scalar>* input : inputs) {
       if (input == nullptr) continue;
       const bool finite = K::all_finite(device(), input->shape.numel(), input->value);
