@@ -98,6 +98,10 @@ int train(const gpt::Options& options) {
     gpt::on_all_ranks(accelerator, [&] { return accelerator.load_state(options.checkpoint()), true; });
   }
   const std::int64_t first_step = optimizer.step_count();
+  if (first_step > options.steps) {
+    throw gpt::UsageError(ls::concat("--steps ", options.steps, " is less than the ", first_step, " steps that ",
+                                     options.checkpoint(), " has taken"));
+  }
   gpt::Metrics metrics = gpt::on_all_ranks(accelerator, [&] {
     return accelerator.is_main_process() ? gpt::open_output(options, first_step) : gpt::Metrics();
   });

@@ -233,6 +233,7 @@ class Gpt(Case):
         self.succeed("gpt", 1, *self.arguments("--steps", 5))
         state, lines = self.state(self.output), self.lines()
         self.complain(1, "has the results of another run.*--resume.*--overwrite", *self.arguments("--steps", 5))
+        self.complain(2, "--steps 4 is less than the 5 steps", *self.arguments("--steps", 4, "--resume"))
         self.complain(1, "does not fit", *self.arguments("--steps", 5, "--width", 32, "--resume"))
         self.assertEqual((self.state(self.output), self.lines()), (state, lines))
 
