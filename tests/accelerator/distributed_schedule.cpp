@@ -1,4 +1,5 @@
 #include <lockstep/accelerator/distributed_schedule.hpp>
+#include <lockstep/core/shared.hpp>
 #include <lockstep/optim/linear_schedule.hpp>
 #include <lockstep/optim/one_cycle_schedule.hpp>
 
@@ -7,7 +8,7 @@
 using namespace lockstep;
 
 TEST_CASE("a schedule follows the optimizer's clock, not its own calls") {
-  auto clock = std::make_shared<OptimizerClock>();
+  auto clock = Shared<OptimizerClock>::make();
   clock->learning_rate = 2;
   GradientState state;
   DistributedSchedule schedule(linear_with_warmup(4, 8), clock, state);
@@ -25,7 +26,7 @@ TEST_CASE("a schedule follows the optimizer's clock, not its own calls") {
 }
 
 TEST_CASE("a schedule with momentum sets it, one without leaves the optimizer's own") {
-  auto clock = std::make_shared<OptimizerClock>();
+  auto clock = Shared<OptimizerClock>::make();
   GradientState state;
   DistributedSchedule plain(linear_with_warmup(0, 8), clock, state);
   CHECK(clock->momentum < 0);

@@ -1,4 +1,5 @@
 #include <lockstep/comm/arena.hpp>
+#include <lockstep/core/shared.hpp>
 
 #include <doctest/doctest.h>
 
@@ -48,7 +49,7 @@ TEST_CASE("a shortage is an error code") {
 }
 
 TEST_CASE("an address belongs to the allocation in whose own part it lies with all its bytes") {
-  const auto table = std::make_shared<ArenaTable>();
+  const auto table = lockstep::Shared<ArenaTable>::make();
   alignas(64) std::byte bytes[4096];
   table->add({7, bytes, 1024, bytes + 1024});
   CHECK(table->by_address(bytes + 1024, 1024)->number == 7);

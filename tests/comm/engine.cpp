@@ -1,5 +1,6 @@
 #include <lockstep/comm/engine.hpp>
 #include <lockstep/comm/threads.hpp>
+#include <lockstep/core/shared.hpp>
 #include <lockstep/core/thread.hpp>
 
 #include <doctest/doctest.h>
@@ -19,7 +20,7 @@ struct TwoEngines {
   explicit TwoEngines(std::chrono::milliseconds deadline)
       : first(ThreadTransport{group}, group->page, 0, {deadline, std::chrono::microseconds(5)}),
         second(ThreadTransport{group}, group->page, 1, {deadline, std::chrono::nanoseconds(0)}) {}
-  std::shared_ptr<ThreadGroupState> group = std::make_shared<ThreadGroupState>(2, ls::ThreadGroupOptions{});
+  lockstep::Shared<ThreadGroupState> group = lockstep::Shared<ThreadGroupState>::make(2, ls::ThreadGroupOptions{});
   Engine<ThreadTransport> first, second;
 };
 

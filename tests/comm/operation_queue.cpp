@@ -1,5 +1,6 @@
 #include <lockstep/comm/operation_queue.hpp>
 #include <lockstep/comm/threads.hpp>
+#include <lockstep/core/shared.hpp>
 
 #include <doctest/doctest.h>
 
@@ -14,7 +15,7 @@ namespace {
 
 /// Two ranks in one thread: nothing in a queue waits, so every interleaving can be played by hand.
 struct TwoRanks {
-  std::shared_ptr<ThreadGroupState> group = std::make_shared<ThreadGroupState>(2, ls::ThreadGroupOptions{});
+  lockstep::Shared<ThreadGroupState> group = lockstep::Shared<ThreadGroupState>::make(2, ls::ThreadGroupOptions{});
   OperationQueue<ThreadTransport> first{ThreadTransport{group}, group->page, 0};
   OperationQueue<ThreadTransport> second{ThreadTransport{group}, group->page, 1};
 };

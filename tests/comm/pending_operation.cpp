@@ -1,4 +1,5 @@
 #include <lockstep/comm/pending_operation.hpp>
+#include <lockstep/core/shared.hpp>
 
 #include <doctest/doctest.h>
 
@@ -31,7 +32,7 @@ static_assert(std::is_nothrow_move_constructible_v<Pending> && !std::is_copy_con
 }  // namespace
 
 TEST_CASE("each operation is waited for once: by wait, by test, or by the destructor") {
-  const auto engine = std::make_shared<FakeEngine>();
+  const auto engine = lockstep::Shared<FakeEngine>::make();
   {
     Pending waited(engine, 1), tested(engine, 2), dropped(engine, 3);
     waited.wait();
@@ -48,7 +49,7 @@ TEST_CASE("each operation is waited for once: by wait, by test, or by the destru
 }
 
 TEST_CASE("a moved result belongs to its new owner; assignment waits for the old one") {
-  const auto engine = std::make_shared<FakeEngine>();
+  const auto engine = lockstep::Shared<FakeEngine>::make();
   {
     Pending first(engine, 1);
     Pending second = std::move(first);
@@ -61,7 +62,7 @@ TEST_CASE("a moved result belongs to its new owner; assignment waits for the old
 }
 
 TEST_CASE("wait throws, the destructor does not") {
-  const auto engine = std::make_shared<FakeEngine>();
+  const auto engine = lockstep::Shared<FakeEngine>::make();
   engine->broken = true;
   Pending pending(engine, 1);
   CHECK_THROWS_AS(pending.wait(), ls::CommunicationError);

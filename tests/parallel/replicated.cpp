@@ -1,6 +1,7 @@
 #include <lockstep/autograd/core_ops.hpp>
 #include <lockstep/autograd/tape.hpp>
 #include <lockstep/comm/threads.hpp>
+#include <lockstep/core/shared.hpp>
 #include <lockstep/kernels/cpu/kernels.hpp>
 #include <lockstep/nn/linear.hpp>
 #include <lockstep/parallel/replicated.hpp>
@@ -47,12 +48,12 @@ TEST_CASE("gradients are summed over ranks and scaled, also those of parameters 
     Cpu cpu;
     TestTape tape(table, cpu);
     Net net;
-    std::vector<std::shared_ptr<TestReplica>> replicas;
-    replicas.push_back(std::make_shared<TestReplica>(net, table, cpu, communicator, BucketOptions{1, 1}, 0));
+    std::vector<Shared<TestReplica>> replicas;
+    replicas.push_back(Shared<TestReplica>::make(net, table, cpu, communicator, BucketOptions{1, 1}, std::uint64_t{0}));
     const auto input = Tensor<float>::full({1, 3}, 1.0F);
     for (int step = 0; step < 3; ++step) {
       replicas[0]->zero_grad();
-      ReplicatedSweep<TestReplica> sweep(std::span<const std::shared_ptr<TestReplica>>{replicas});
+      ReplicatedSweep<TestReplica> sweep(std::span<const Shared<TestReplica>>{replicas});
       // Rank 1 does not use the second layer.
       auto y = net.first(tape.constant(input));
       if (communicator.rank() == 0) y = net.second(y);
@@ -80,10 +81,10 @@ TEST_CASE("a model that is not used in a step takes no part in its exchange") {
     Cpu cpu;
     TestTape tape(table, cpu);
     Linear used(2, 1), idle(2, 1);
-    std::vector<std::shared_ptr<TestReplica>> replicas;
-    replicas.push_back(std::make_shared<TestReplica>(used, table, cpu, communicator, BucketOptions{}, 0));
-    replicas.push_back(std::make_shared<TestReplica>(idle, table, cpu, communicator, BucketOptions{}, 0));
-    ReplicatedSweep<TestReplica> sweep(std::span<const std::shared_ptr<TestReplica>>{replicas});
+    std::vector<Shared<TestReplica>> replicas;
+    replicas.push_back(Shared<TestReplica>::make(used, table, cpu, communicator, BucketOptions{}, std::uint64_t{0}));
+    replicas.push_back(Shared<TestReplica>::make(idle, table, cpu, communicator, BucketOptions{}, std::uint64_t{0}));
+    ReplicatedSweep<TestReplica> sweep(std::span<const Shared<TestReplica>>{replicas});
     const auto input = Tensor<float>::full({1, 2}, 1.0F);
     tape.backward(used(tape.constant(input)), 1.0F, sweep);
     sweep.finish([] { return 1.0F; });

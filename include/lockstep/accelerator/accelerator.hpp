@@ -11,11 +11,11 @@
 #include <lockstep/accelerator/split.hpp>
 #include <lockstep/autograd/core_ops.hpp>
 #include <lockstep/autograd/tape.hpp>
+#include <lockstep/core/shared.hpp>
 #include <lockstep/optim/clip.hpp>
 #include <lockstep/parallel/replicated.hpp>
 
 #include <cstdio>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -282,16 +282,16 @@ class Accelerator {
 
   /// Binds a module to memory of its own. Collective.
   template <Module M>
-  std::shared_ptr<Replica> add_replica(M& module) {
+  Shared<Replica> add_replica(M& module) {
     forget_ended_models();
     replicas_.push_back(
-        std::make_unique<Replica>(module, parameters_, device_, communicator_, strategy_.buckets, options_.seed));
+        Shared<Replica>::make(module, parameters_, device_, communicator_, strategy_.buckets, options_.seed));
     return replicas_.back();
   }
 
  private:
   void backward_and_exchange(typename Tape::Variable loss, Scalar weight) {
-    typename Strategy::template SweepOf<Replica> sweep(std::span<const std::shared_ptr<Replica>>{replicas_});
+    typename Strategy::template SweepOf<Replica> sweep(std::span<const Shared<Replica>>{replicas_});
     const double local_weight = state_.weight;
     weight_ = local_weight;
     auto total = communicator_.all_reduce_async(std::span<double>(&weight_, 1), Reduction::sum);
@@ -313,7 +313,7 @@ class Accelerator {
 
   /// Models that only the accelerator holds take part in nothing any more.
   void forget_ended_models() {
-    std::erase_if(replicas_, [](const std::shared_ptr<Replica>& replica) { return replica.use_count() == 1; });
+    std::erase_if(replicas_, [](const Shared<Replica>& replica) { return replica.use_count() == 1; });
   }
 
   template <class Model>
@@ -349,8 +349,8 @@ class Accelerator {
   typename Tape::NoGrad no_grad_tape_;
   GradientState state_;
   StateRegistry states_;
-  std::shared_ptr<StateGroup> registration_;
-  std::vector<std::shared_ptr<Replica>> replicas_;
+  Shared<StateGroup> registration_;
+  std::vector<Shared<Replica>> replicas_;
   std::int32_t trigger_ = 0;
   double weight_ = 0;  // at one address while it is being summed over ranks
 };

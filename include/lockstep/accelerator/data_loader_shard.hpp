@@ -3,11 +3,11 @@
 
 #include <lockstep/accelerator/gradient_state.hpp>
 #include <lockstep/accelerator/state_registry.hpp>
+#include <lockstep/core/shared.hpp>
 #include <lockstep/data/data_loader.hpp>
 
 #include <cstdint>
 #include <iterator>
-#include <memory>
 #include <string>
 #include <utility>
 
@@ -62,7 +62,7 @@ class DataLoaderShard {
       : loader_(std::move(loader)),
         name_(std::move(name)),
         state_(&state),
-        position_(std::make_unique<DataLoaderPosition>(loader_.position())),
+        position_(Shared<DataLoaderPosition>::make(loader_.position())),
         registration_(states.add(
             {name_,
              {},
@@ -95,8 +95,8 @@ class DataLoaderShard {
   LoaderType loader_;
   std::string name_;
   GradientState* state_;
-  std::unique_ptr<DataLoaderPosition> position_;  // at one address, for checkpoints
-  std::shared_ptr<StateGroup> registration_;
+  Shared<DataLoaderPosition> position_;  // at one address, for checkpoints
+  Shared<StateGroup> registration_;
 };
 
 }  // namespace lockstep

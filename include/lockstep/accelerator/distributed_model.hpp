@@ -3,11 +3,11 @@
 
 #include <lockstep/accelerator/state_registry.hpp>
 #include <lockstep/autograd/var.hpp>
+#include <lockstep/core/shared.hpp>
 #include <lockstep/nn/fields.hpp>
 #include <lockstep/tensor/tensor.hpp>
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -60,7 +60,7 @@ class DistributedModel {
   using Scalar = typename AcceleratorType::Scalar;
   using Replica = typename AcceleratorType::Replica;
 
-  DistributedModel(ModuleType module, std::string name, std::shared_ptr<Replica> replica, AcceleratorType& accelerator)
+  DistributedModel(ModuleType module, std::string name, Shared<Replica> replica, AcceleratorType& accelerator)
       : module_(std::move(module)),
         name_(std::move(name)),
         replica_(std::move(replica)),
@@ -127,9 +127,9 @@ class DistributedModel {
 
   ModuleType module_;
   std::string name_;
-  std::shared_ptr<Replica> replica_;
+  Shared<Replica> replica_;
   AcceleratorType* accelerator_;
-  std::shared_ptr<StateGroup> registration_;
+  Shared<StateGroup> registration_;
   bool training_ = true;
 };
 

@@ -3,11 +3,11 @@
 
 #include <lockstep/accelerator/optimizer_clock.hpp>
 #include <lockstep/accelerator/state_registry.hpp>
+#include <lockstep/core/shared.hpp>
 #include <lockstep/nn/parameter_layout.hpp>
 #include <lockstep/optim/optimizer.hpp>
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,8 +23,8 @@ class DistributedOptimizer {
   using Device = typename AcceleratorType::Device;
   using Replica = typename AcceleratorType::Replica;
 
-  DistributedOptimizer(OptimizerType optimizer, std::string name, std::shared_ptr<OptimizerClock> clock,
-                       std::shared_ptr<Replica> replica, AcceleratorType& accelerator)
+  DistributedOptimizer(OptimizerType optimizer, std::string name, Shared<OptimizerClock> clock,
+                       Shared<Replica> replica, AcceleratorType& accelerator)
       : optimizer_(std::move(optimizer)),
         name_(std::move(name)),
         replica_(std::move(replica)),
@@ -126,12 +126,12 @@ class DistributedOptimizer {
 
   OptimizerType optimizer_;
   std::string name_;
-  std::shared_ptr<Replica> replica_;
+  Shared<Replica> replica_;
   AcceleratorType* accelerator_;
   std::vector<typename Device::Memory> states_;  // one flat buffer for each state name
-  std::shared_ptr<OptimizerClock> clock_;        // shared with the schedule
+  Shared<OptimizerClock> clock_;        // shared with the schedule
   std::vector<Range> ranges_;
-  std::shared_ptr<StateGroup> registration_;
+  Shared<StateGroup> registration_;
 };
 
 }  // namespace lockstep

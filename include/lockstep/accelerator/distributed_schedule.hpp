@@ -3,9 +3,9 @@
 
 #include <lockstep/accelerator/gradient_state.hpp>
 #include <lockstep/accelerator/optimizer_clock.hpp>
+#include <lockstep/core/shared.hpp>
 #include <lockstep/optim/schedule.hpp>
 
-#include <memory>
 #include <utility>
 
 namespace lockstep {
@@ -16,7 +16,7 @@ template <Schedule ScheduleType>
 class DistributedSchedule {
  public:
   /// Sets the values of the optimizer's next step at once.
-  DistributedSchedule(ScheduleType schedule, std::shared_ptr<OptimizerClock> clock, const GradientState& state)
+  DistributedSchedule(ScheduleType schedule, Shared<OptimizerClock> clock, const GradientState& state)
       : schedule_(std::move(schedule)), clock_(std::move(clock)), state_(&state) {
     apply();
   }
@@ -38,7 +38,7 @@ class DistributedSchedule {
   }
 
   ScheduleType schedule_;
-  std::shared_ptr<OptimizerClock> clock_;
+  Shared<OptimizerClock> clock_;
   const GradientState* state_;
 };
 

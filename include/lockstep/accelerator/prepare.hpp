@@ -7,10 +7,10 @@
 #include <lockstep/accelerator/distributed_schedule.hpp>
 #include <lockstep/accelerator/named.hpp>
 #include <lockstep/core/on_demand.hpp>
+#include <lockstep/core/shared.hpp>
 
 #include <concepts>
 #include <cstddef>
-#include <memory>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -201,7 +201,7 @@ class Preparation {
   void start_clock(std::remove_reference_t<T>& object) {
     if constexpr (kind_of<T, A>() == Kind::optimizer) {
       validate(object_of(object));
-      auto clock = std::make_shared<OptimizerClock>();
+      auto clock = Shared<OptimizerClock>::make();
       clock->learning_rate = object_of(object).learning_rate;
       clocks_[clocks_started_++] = std::move(clock);
     }
@@ -240,8 +240,8 @@ class Preparation {
 
   A* accelerator_;
   std::tuple<OwnedModule<A, Objects>...> modules_;
-  std::shared_ptr<Replica> replicas_[capacity];
-  std::shared_ptr<OptimizerClock> clocks_[capacity];
+  Shared<Replica> replicas_[capacity];
+  Shared<OptimizerClock> clocks_[capacity];
   std::size_t models_bound_ = 0, clocks_started_ = 0;
   std::size_t models_made_ = 0, optimizers_made_ = 0, schedules_made_ = 0;
 };

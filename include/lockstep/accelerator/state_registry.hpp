@@ -2,11 +2,11 @@
 #pragma once
 
 #include <lockstep/core/on_demand.hpp>
+#include <lockstep/core/shared.hpp>
 #include <lockstep/io/checkpoint_reader.hpp>
 #include <lockstep/io/checkpoint_writer.hpp>
 #include <lockstep/io/state_entry.hpp>
 
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,7 +26,7 @@ struct StateGroup {
 class StateRegistry {
  public:
   /// Registers a group for as long as the returned pointer is kept; throws ArgumentError when the name is taken.
-  LOCKSTEP_ON_DEMAND [[nodiscard]] std::shared_ptr<StateGroup> add(StateGroup group) {
+  LOCKSTEP_ON_DEMAND [[nodiscard]] Shared<StateGroup> add(StateGroup group) {
     for (const auto& other : alive()) {
       if (other->name == group.name) {
         throw ArgumentError(concat("prepare: the name '", group.name,
@@ -34,9 +34,9 @@ class StateRegistry {
                                    "prepare(ls::named(\"...\", object))"));
       }
     }
-    auto shared = std::make_shared<StateGroup>(std::move(group));
-    groups_.push_back(shared);
-    return shared;
+    std::erase_if(groups_, [](const Shared<StateGroup>& other) { return other.use_count() == 1; });
+    groups_.push_back(Shared<StateGroup>::make(std::move(group)));
+    return groups_.back();
   }
 
   /// Whether a living group has this name.
@@ -87,15 +87,15 @@ class StateRegistry {
   }
 
  private:
-  LOCKSTEP_ON_DEMAND std::vector<std::shared_ptr<StateGroup>> alive() const {
-    std::vector<std::shared_ptr<StateGroup>> result;
+  LOCKSTEP_ON_DEMAND std::vector<Shared<StateGroup>> alive() const {
+    std::vector<Shared<StateGroup>> result;
     for (const auto& group : groups_) {
-      if (auto shared = group.lock()) result.push_back(std::move(shared));
+      if (group.use_count() > 1) result.push_back(group);  // its object holds it too
     }
     return result;
   }
 
-  std::vector<std::weak_ptr<StateGroup>> groups_;
+  std::vector<Shared<StateGroup>> groups_;
 };
 
 }  // namespace lockstep

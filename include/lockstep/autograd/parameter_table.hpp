@@ -4,8 +4,8 @@
 
 #include <lockstep/autograd/slot.hpp>
 #include <lockstep/core/error.hpp>
+#include <lockstep/core/shared.hpp>
 
-#include <memory>
 #include <vector>
 
 namespace lockstep {
@@ -23,7 +23,7 @@ class ParameterTable {
  public:
   /// Adds a parameter; `gradient` may be null when it is not trainable. The slot's address never changes.
   ParameterHandle add(T* value, T* gradient, const Shape& shape, bool trainable) {
-    auto slot = std::make_unique<Slot<T>>();
+    auto slot = Shared<Slot<T>>::make();
     slot->value = value;
     slot->gradient = gradient;
     slot->shape = shape;
@@ -53,7 +53,7 @@ class ParameterTable {
   }
 
  private:
-  std::vector<std::unique_ptr<Slot<T>>> slots_;
+  std::vector<Shared<Slot<T>>> slots_;
 };
 
 }  // namespace lockstep

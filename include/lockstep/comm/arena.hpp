@@ -5,6 +5,7 @@
 #include <lockstep/core/error.hpp>
 #include <lockstep/core/file.hpp>
 #include <lockstep/core/on_demand.hpp>
+#include <lockstep/core/shared.hpp>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -14,7 +15,6 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <utility>
 #include <vector>
 
@@ -95,9 +95,13 @@ class ArenaTable {
     std::byte* own;
   };
 
-  void add(const Entry& entry) { entries_.push_back(entry); }
-  LOCKSTEP_ON_DEMAND void remove(std::uint64_t number) {
-    std::erase_if(entries_, [&](const Entry& entry) { return entry.number == number; });
+  LOCKSTEP_ON_DEMAND void add(const Entry& entry) { entries_.push_back(entry); }
+  void remove(std::uint64_t number) {  // a plain loop: std::erase_if is a hundred instantiations in every program
+    for (Entry& entry : entries_) {
+      if (entry.number != number) continue;
+      entry = entries_.back();
+      return entries_.pop_back();
+    }
   }
   const Entry* by_number(std::uint64_t number) const {
     for (const Entry& entry : entries_) {
@@ -123,7 +127,7 @@ class ArenaTable {
 class ArenaMemory {
  public:
   ArenaMemory() = default;
-  ArenaMemory(std::shared_ptr<ArenaTable> table, std::uint64_t number, Mapping mapping, std::byte* data,
+  ArenaMemory(Shared<ArenaTable> table, std::uint64_t number, Mapping mapping, std::byte* data,
               std::size_t size)
       : table_(std::move(table)), number_(number), mapping_(std::move(mapping)), data_(data), size_(size) {}
   ArenaMemory(ArenaMemory&& other) noexcept
@@ -151,10 +155,10 @@ class ArenaMemory {
  private:
   LOCKSTEP_ON_DEMAND void release() {
     if (table_ != nullptr) table_->remove(number_);
-    table_.reset();
+    table_ = nullptr;
   }
 
-  std::shared_ptr<ArenaTable> table_;
+  Shared<ArenaTable> table_;
   std::uint64_t number_ = 0;
   Mapping mapping_;
   std::byte* data_ = nullptr;

@@ -6,11 +6,11 @@
 #include <lockstep/comm/pending_operation.hpp>
 #include <lockstep/comm/reduction.hpp>
 #include <lockstep/core/dtype.hpp>
+#include <lockstep/core/shared.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -86,7 +86,7 @@ class HostCommunicator {
   void progress() { engine_->progress(); }
 
  protected:
-  explicit HostCommunicator(std::shared_ptr<Engine<Transport>> engine)
+  explicit HostCommunicator(Shared<Engine<Transport>> engine)
       : engine_(std::move(engine)), exceptions_(std::uncaught_exceptions()) {}
   ~HostCommunicator() { leave(); }
 
@@ -120,10 +120,10 @@ class HostCommunicator {
       engine_->leave(std::uncaught_exceptions() > exceptions_);
     } catch (...) {  // no memory for the text: peers notice that the rank is gone all the same
     }
-    engine_.reset();
+    engine_ = nullptr;
   }
 
-  std::shared_ptr<Engine<Transport>> engine_;
+  Shared<Engine<Transport>> engine_;
   int exceptions_ = 0;
 };
 

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <lockstep/core/error.hpp>
+#include <lockstep/core/shared.hpp>
 
 #include <cstdint>
-#include <memory>
 #include <utility>
 
 namespace lockstep::detail {
@@ -13,7 +13,7 @@ template <class Engine>
 class [[nodiscard]] PendingOperation {
  public:
   PendingOperation() = default;
-  PendingOperation(std::shared_ptr<Engine> engine, std::uint64_t number)
+  PendingOperation(Shared<Engine> engine, std::uint64_t number)
       : engine_(std::move(engine)), number_(number) {}
   PendingOperation(PendingOperation&& other) noexcept = default;
   PendingOperation& operator=(PendingOperation&& other) noexcept {
@@ -29,7 +29,7 @@ class [[nodiscard]] PendingOperation {
   /// Returns when the buffer holds the result; throws CommunicationError. Does nothing the second time.
   void wait() {
     if (engine_ == nullptr) return;
-    const std::shared_ptr<Engine> engine = std::move(engine_);
+    const Shared<Engine> engine = std::move(engine_);
     engine->finish(number_);
   }
 
@@ -37,7 +37,7 @@ class [[nodiscard]] PendingOperation {
   bool test() {
     if (engine_ == nullptr) return true;
     if (!engine_->finished(number_)) return false;
-    engine_.reset();
+    engine_ = nullptr;
     return true;
   }
 
@@ -49,7 +49,7 @@ class [[nodiscard]] PendingOperation {
     } catch (const Error&) {}
   }
 
-  std::shared_ptr<Engine> engine_;
+  Shared<Engine> engine_;
   std::uint64_t number_ = 0;
 };
 

@@ -12,6 +12,7 @@
 #include <lockstep/core/chrono.hpp>
 #include <lockstep/core/error.hpp>
 #include <lockstep/core/on_demand.hpp>
+#include <lockstep/core/shared.hpp>
 
 #include <poll.h>
 #include <unistd.h>
@@ -19,7 +20,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -94,7 +94,7 @@ class RingTransport {
 
   const FileDescriptor& control() const { return links_.control; }
   const FileDescriptor& socket(int peer) const { return links_.sockets[static_cast<std::size_t>(peer)]; }
-  const std::shared_ptr<ArenaTable>& arenas() const { return arenas_; }
+  const Shared<ArenaTable>& arenas() const { return arenas_; }
   std::uint64_t next_arena_number() { return ++arena_count_; }
   Mapping control_mapping;
 
@@ -109,7 +109,7 @@ class RingTransport {
   RingLinks links_;
   std::vector<pollfd> watched_;
   std::vector<int> watched_ranks_;
-  std::shared_ptr<ArenaTable> arenas_ = std::make_shared<ArenaTable>();
+  Shared<ArenaTable> arenas_ = Shared<ArenaTable>::make();
   std::uint64_t arena_count_ = 0;
 };
 
@@ -160,7 +160,7 @@ class Ring : public detail::HostCommunicator<detail::RingTransport> {
     std::int32_t reserved = 0;
   };
 
-  LOCKSTEP_ON_DEMAND static std::shared_ptr<detail::Engine<detail::RingTransport>> meet(const RingOptions& options) {
+  LOCKSTEP_ON_DEMAND static Shared<detail::Engine<detail::RingTransport>> meet(const RingOptions& options) {
     if (options.size < 1 || options.size > detail::max_host_ranks || options.rank < 0 || options.rank >= options.size) {
       throw ArgumentError(concat("Ring: rank ", options.rank, " of ", options.size, " is not possible; size is 1 to ",
                                  detail::max_host_ranks, ", rank is 0 to size - 1"));
@@ -179,7 +179,7 @@ class Ring : public detail::HostCommunicator<detail::RingTransport> {
       throw CommunicationError(
           concat("ring: rank ", options.rank, " cannot map the control memory: ", std::strerror(errno)));
     }
-    return std::make_shared<detail::Engine<detail::RingTransport>>(
+    return Shared<detail::Engine<detail::RingTransport>>::make(
         std::move(transport), detail::ControlPage(base, options.size, options.staging_bytes), options.rank,
         detail::WaitOptions{options.deadline, options.spin});
   }

@@ -6,6 +6,7 @@
 #include <lockstep/core/chrono.hpp>
 #include <lockstep/core/error.hpp>
 #include <lockstep/core/on_demand.hpp>
+#include <lockstep/core/shared.hpp>
 #include <lockstep/core/thread.hpp>
 #include <lockstep/tensor/memory.hpp>
 
@@ -13,7 +14,6 @@
 #include <bit>
 #include <cstddef>
 #include <exception>
-#include <memory>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -58,7 +58,7 @@ struct ThreadTransport {
   bool is_owner() const { return true; }
   int find_dead(const ControlPage&) const { return -1; }
 
-  std::shared_ptr<ThreadGroupState> group;
+  Shared<ThreadGroupState> group;
 };
 
 }  // namespace detail
@@ -76,8 +76,8 @@ class Threads : public detail::HostCommunicator<detail::ThreadTransport> {
 
  private:
   friend class ThreadGroup;
-  LOCKSTEP_ON_DEMAND Threads(const std::shared_ptr<detail::ThreadGroupState>& group, int rank)
-      : HostCommunicator(std::make_shared<detail::Engine<detail::ThreadTransport>>(
+  LOCKSTEP_ON_DEMAND Threads(const Shared<detail::ThreadGroupState>& group, int rank)
+      : HostCommunicator(Shared<detail::Engine<detail::ThreadTransport>>::make(
             detail::ThreadTransport{group}, group->page, rank,
             detail::WaitOptions{group->options.deadline, group->options.spin})) {}
 };
@@ -91,7 +91,7 @@ class ThreadGroup {
     if (size < 1 || size > detail::max_host_ranks) {
       throw ArgumentError(concat("ThreadGroup: size must be 1 to ", detail::max_host_ranks, ", got ", size));
     }
-    state_ = std::make_shared<detail::ThreadGroupState>(size, options);
+    state_ = Shared<detail::ThreadGroupState>::make(size, options);
   }
 
   int size() const { return state_->page.size(); }
@@ -111,7 +111,7 @@ class ThreadGroup {
   int first_failed_rank() const { return state_->page.group().failure.rank.load(); }
 
  private:
-  std::shared_ptr<detail::ThreadGroupState> state_;
+  Shared<detail::ThreadGroupState> state_;
 };
 
 /// Runs `function(Threads)` or `function(Threads&)` on `size` threads, one rank each, and returns when all have ended.

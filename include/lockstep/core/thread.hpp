@@ -6,7 +6,6 @@
 #include <pthread.h>
 
 #include <cstring>
-#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -21,17 +20,19 @@ class Thread {
   template <class Callable>
   requires(!std::is_same_v<std::decay_t<Callable>, Thread>) explicit Thread(Callable&& callable) {
     using Stored = std::decay_t<Callable>;
-    auto stored = std::make_unique<Stored>(std::forward<Callable>(callable));
+    auto* stored = new Stored(std::forward<Callable>(callable));
     const int status = ::pthread_create(
         &handle_, nullptr,
         [](void* argument) -> void* {
-          const std::unique_ptr<Stored> owned(static_cast<Stored*>(argument));
-          (*owned)();
+          const Owner<Stored> owner{static_cast<Stored*>(argument)};
+          (*owner.callable)();
           return nullptr;
         },
-        stored.get());
-    if (status != 0) throw EnvironmentError(concat("Thread: the system refused a thread: ", std::strerror(status)));
-    stored.release();
+        stored);
+    if (status != 0) {
+      delete stored;
+      throw EnvironmentError(concat("Thread: the system refused a thread: ", std::strerror(status)));
+    }
     joinable_ = true;
   }
 
@@ -54,6 +55,12 @@ class Thread {
   }
 
  private:
+  template <class Stored>
+  struct Owner {
+    Stored* callable;
+    ~Owner() { delete callable; }
+  };
+
   pthread_t handle_{};
   bool joinable_ = false;
 };

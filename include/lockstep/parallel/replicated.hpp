@@ -4,12 +4,12 @@
 
 #include <lockstep/autograd/observer.hpp>
 #include <lockstep/comm/communicator.hpp>
+#include <lockstep/core/shared.hpp>
 #include <lockstep/nn/parameter_store.hpp>
 #include <lockstep/parallel/gradient_buckets.hpp>
 #include <lockstep/parallel/gradient_tree.hpp>
 
 #include <algorithm>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -133,7 +133,7 @@ class Replica {
 template <class ReplicaType>
 class ReplicatedSweep {
  public:
-  explicit ReplicatedSweep(std::span<const std::shared_ptr<ReplicaType>> replicas)
+  explicit ReplicatedSweep(std::span<const Shared<ReplicaType>> replicas)
       : replicas_(replicas), turn_(replicas.size()) {
     for (const auto& replica : replicas_) replica->begin_sweep();
   }
@@ -175,7 +175,7 @@ class ReplicatedSweep {
     if (!replicas_.empty()) replicas_.front()->progress();
   }
 
-  std::span<const std::shared_ptr<ReplicaType>> replicas_;
+  std::span<const Shared<ReplicaType>> replicas_;
   std::size_t turn_;  // models from here on are on their way
 };
 
