@@ -99,6 +99,28 @@ TEST_CASE("a checkpoint that does not fit is refused with every difference, and 
                        CheckpointError);
 }
 
+TEST_CASE("a position is refused where it would mean something else: another batch size, another data set") {
+  Scratch scratch;
+  const std::string path = scratch.path + "/checkpoint";
+  const auto save_or_load = [&](bool save, std::int64_t samples, std::int64_t batch_size) {
+    Accelerator<SingleDevice<Cpu>> accelerator(Single{});
+    const auto dataset = test_data(samples);
+    auto loader = accelerator.prepare(DataLoader{dataset, {.batch_size = batch_size}});
+    if (save) {
+      loader.seek(1, 2);
+      accelerator.save_state(path);
+    } else {
+      accelerator.load_state(path);
+    }
+    return loader.position();
+  };
+  save_or_load(true, 40, 4);
+  CHECK((save_or_load(false, 40, 4) == DataLoaderPosition{1, 2}));
+  CHECK_THROWS_WITH_AS(save_or_load(false, 40, 8),
+                       doctest::Contains("loader.total_batch_size is 4 in the checkpoint and 8 here"), CheckpointError);
+  CHECK_THROWS_WITH_AS(save_or_load(false, 44, 4), doctest::Contains("loader.samples"), CheckpointError);
+}
+
 TEST_CASE("a directory that cannot be written is named on every rank, and training can go on") {
   launch_threads(2, [](Threads communicator) {
     Accelerator<CpuThreads> accelerator(std::move(communicator));
@@ -115,11 +137,11 @@ TEST_CASE("a directory that cannot be written is named on every rank, and traini
 
 TEST_CASE("an object that is gone is not part of a checkpoint") {
   StateRegistry registry;
-  auto kept = registry.add({"kept", {}, {}});
+  auto kept = registry.add({"kept", {}, {}, {}});
   {
-    auto gone = registry.add({"gone", {}, {}});
+    auto gone = registry.add({"gone", {}, {}, {}});
     CHECK(registry.contains("gone"));
-    CHECK_THROWS_AS(static_cast<void>(registry.add({"gone", {}, {}})), ArgumentError);
+    CHECK_THROWS_AS(static_cast<void>(registry.add({"gone", {}, {}, {}})), ArgumentError);
   }
   CHECK_FALSE(registry.contains("gone"));
   CHECK(registry.contains("kept"));

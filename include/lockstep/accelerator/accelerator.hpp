@@ -49,7 +49,8 @@ class Accelerator {
         registration_(states_.add({"accelerator",
                                    {},
                                    {state_entry("accelerator.iteration", state_.iteration),
-                                    state_entry("accelerator.micro_step", state_.micro_step)}})) {
+                                    state_entry("accelerator.micro_step", state_.micro_step)},
+                                   {}})) {
     validate(options_, communicator_.size());
     set_detect_anomaly(options_.detect_anomaly);
   }
@@ -181,6 +182,10 @@ class Accelerator {
   T reduce(T value, Reduction reduction = Reduction::sum) {
     communicator_.all_reduce(std::span<T>(&value, 1), reduction);
     return value;
+  }
+  template <Element T>
+  void reduce(std::span<T> values, Reduction reduction = Reduction::sum) {
+    communicator_.all_reduce(values, reduction);
   }
   template <Element T>
   void reduce(TensorView<T> tensor, Reduction reduction = Reduction::sum) {

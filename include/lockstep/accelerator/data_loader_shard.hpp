@@ -49,7 +49,7 @@ class DataLoaderShard {
    private:
     void arrived() {
       frame_.last_batch = !(inner_ == std::default_sentinel) && inner_->last;
-      *shard_->position_ = shard_->loader_.position();
+      shard_->place_->position = shard_->loader_.position();
     }
 
     DataLoaderShard* shard_;
@@ -62,24 +62,26 @@ class DataLoaderShard {
       : loader_(std::move(loader)),
         name_(std::move(name)),
         state_(&state),
-        position_(Shared<DataLoaderPosition>::make(loader_.position())),
-        registration_(states.add(
-            {name_,
-             {},
-             {state_entry(name_ + ".epoch", position_->epoch), state_entry(name_ + ".step", position_->step)}})) {}
+        place_(Shared<Place>::make(loader_.position(), loader_.total_batch_size(), loader_.shard().dataset_size)),
+        registration_(states.add({name_,
+                                  {},
+                                  {state_entry(name_ + ".epoch", place_->position.epoch),
+                                   state_entry(name_ + ".step", place_->position.step)},
+                                  {state_entry(name_ + ".total_batch_size", place_->total_batch_size),
+                                   state_entry(name_ + ".samples", place_->samples)}})) {}
 
   /// Goes on at the position, which a checkpoint may have set.
   Iterator begin() {
-    loader_.seek(*position_);
+    loader_.seek(place_->position);
     return Iterator(*this, *state_);
   }
   std::default_sentinel_t end() const { return {}; }
 
   /// The next batch to be handed out.
-  DataLoaderPosition position() const { return *position_; }
+  DataLoaderPosition position() const { return place_->position; }
   void seek(std::int64_t epoch, std::int64_t step) {
     loader_.seek(epoch, step);
-    *position_ = loader_.position();
+    place_->position = loader_.position();
   }
 
   /// Steps of an epoch on this rank.
@@ -92,10 +94,17 @@ class DataLoaderShard {
   const LoaderType& loader() const { return loader_; }
 
  private:
+  /// What a checkpoint keeps: the position, and what gives it its meaning.
+  struct Place {
+    DataLoaderPosition position;
+    std::int64_t total_batch_size;
+    std::int64_t samples;
+  };
+
   LoaderType loader_;
   std::string name_;
   GradientState* state_;
-  Shared<DataLoaderPosition> position_;  // at one address, for checkpoints
+  Shared<Place> place_;  // at one address
   Shared<StateGroup> registration_;
 };
 

@@ -65,7 +65,7 @@ class DistributedModel {
         name_(std::move(name)),
         replica_(std::move(replica)),
         accelerator_(&accelerator),
-        registration_(accelerator.states().add({name_, array_entries(), {}})) {}
+        registration_(accelerator.states().add({name_, array_entries(), {}, {}})) {}
   DistributedModel(const DistributedModel&) = delete;
   DistributedModel& operator=(const DistributedModel&) = delete;
   DistributedModel(DistributedModel&&) noexcept = default;

@@ -37,7 +37,7 @@ class DistributedOptimizer {
           accelerator.device().allocate(static_cast<std::size_t>(layout.trainable_size) * sizeof(Scalar)));
     }
     for (std::size_t i = 0; i < layout.trainable_count; ++i) add_range(layout, i);
-    registration_ = accelerator.states().add({name_, array_entries(), number_entries()});
+    registration_ = accelerator.states().add({name_, array_entries(), number_entries(), {}});
   }
 
   /// Takes one optimizer step if the gradients are complete. Throws ArgumentError when no gradient was computed since

@@ -7,6 +7,7 @@
 #include <lockstep/io/checkpoint_writer.hpp>
 #include <lockstep/io/state_entry.hpp>
 
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,6 +21,7 @@ struct StateGroup {
   std::string name;  // names the file of `arrays`: <name>.safetensors
   std::vector<StateEntry> arrays;
   std::vector<StateEntry> numbers;  // of all groups together in state.safetensors
+  std::vector<StateEntry> facts;    // int64 numbers, there too, that must be the same when a checkpoint is loaded
 };
 
 /// The groups of a run, in any order: checkpoints know them by name only.
@@ -54,6 +56,7 @@ class StateRegistry {
     for (const auto& group : alive()) {
       if (!group->arrays.empty()) writer.write(group->name + ".safetensors", group->arrays);
       numbers.insert(numbers.end(), group->numbers.begin(), group->numbers.end());
+      numbers.insert(numbers.end(), group->facts.begin(), group->facts.end());
     }
     writer.write("state.safetensors", numbers);
     writer.commit();
@@ -63,7 +66,7 @@ class StateRegistry {
   LOCKSTEP_ON_DEMAND void load(std::string_view directory) const {
     const CheckpointReader reader(directory);
     const auto groups = alive();
-    std::vector<StateEntry> numbers;
+    std::vector<StateEntry> numbers, facts;
     std::string expected = "state.safetensors";
     for (const auto& group : groups) {
       if (!group->arrays.empty()) {
@@ -71,9 +74,13 @@ class StateRegistry {
         expected += concat(" ", group->name, ".safetensors");
       }
       numbers.insert(numbers.end(), group->numbers.begin(), group->numbers.end());
+      facts.insert(facts.end(), group->facts.begin(), group->facts.end());
     }
     const SafetensorsFile number_file = reader.open("state.safetensors");
-    number_file.check(numbers);
+    std::vector<StateEntry> everything = numbers;
+    everything.insert(everything.end(), facts.begin(), facts.end());
+    number_file.check(everything);
+    check_facts(number_file, facts);
     for (const CheckpointFile& file : reader.files()) {
       if ((concat(" ", expected, " ")).find(concat(" ", file.name, " ")) == std::string::npos) {
         throw CheckpointError(concat("the checkpoint '", reader.path(), "' has a file '", file.name,
@@ -83,10 +90,24 @@ class StateRegistry {
     for (const auto& group : groups) {
       if (!group->arrays.empty()) reader.open(group->name + ".safetensors").load(group->arrays);
     }
-    number_file.load(numbers);
+    number_file.load(numbers, ExtraTensors::ignore);
   }
 
  private:
+  LOCKSTEP_ON_DEMAND static void check_facts(const SafetensorsFile& file, const std::vector<StateEntry>& facts) {
+    std::string faults;
+    for (const StateEntry& fact : facts) {
+      std::int64_t stored = 0, here = 0;
+      file.read(*file.find(fact.name), &stored);
+      std::memcpy(&here, fact.data, sizeof here);
+      if (stored != here) faults += concat("\n  ", fact.name, " is ", stored, " in the checkpoint and ", here, " here");
+    }
+    if (!faults.empty()) {
+      throw CheckpointError(concat("the checkpoint '", file.path(),
+                                   "' is of a run whose positions mean something else; nothing was loaded:", faults));
+    }
+  }
+
   LOCKSTEP_ON_DEMAND std::vector<Shared<StateGroup>> alive() const {
     std::vector<Shared<StateGroup>> result;
     for (const auto& group : groups_) {

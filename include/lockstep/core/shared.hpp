@@ -20,7 +20,7 @@ class Shared {
   template <class... Arguments>
   static Shared make(Arguments&&... arguments) {
     Shared result;
-    result.block_ = new Block{{1}, T(std::forward<Arguments>(arguments)...)};
+    result.block_ = new Block{{1}, T{std::forward<Arguments>(arguments)...}};
     return result;
   }
 

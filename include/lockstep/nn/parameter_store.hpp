@@ -27,16 +27,16 @@ class ParameterStore {
         gradients_(allocate(bytes(layout_.trainable_size))),
         table_(&table),
         first_index_(table.size()) {
-    for (const ParameterRange& range : layout_.ranges) {
-      table.add(value_data() + range.offset, range.trainable ? gradient_data() + range.offset : nullptr, range.shape,
-                range.trainable);
-    }
     for_each_parameter(module, [&](const std::string& name, Parameter& parameter) {
       std::size_t i = 0;
       while (layout_.ranges[i].name != name) ++i;
       parameter.index = first_index_ + static_cast<std::int32_t>(i);
       initialize(value(i).span(), parameter.initializer, parameter.shape, name, seed);
     });
+    for (const ParameterRange& range : layout_.ranges) {  // last: what can fail has not
+      table.add(value_data() + range.offset, range.trainable ? gradient_data() + range.offset : nullptr, range.shape,
+                range.trainable);
+    }
   }
 
   ParameterStore(const ParameterStore&) = delete;
