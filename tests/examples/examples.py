@@ -251,7 +251,7 @@ class Gpt(Case):
         for columns in (100, 50, 20):
             controller, terminal = pty.openpty()
             fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-            process = subprocess.Popen(command("gpt", 2, *self.arguments("--steps", 50, "--overwrite")),
+            process = subprocess.Popen(command("gpt", 2, *self.arguments("--steps", 600, "--overwrite")),
                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=terminal, env=ENVIRONMENT)
             os.close(terminal)
             shown = b""
@@ -266,7 +266,7 @@ class Gpt(Case):
             self.assertLess(max(map(len, drawn)), columns)
             self.assertTrue(drawn[-1].startswith("train 100% "), drawn)
             if columns == 100:
-                self.assertRegex(drawn[-1], r"^train 100% \[=+\] 50/50  loss \S+  \S+ tokens/s  \d+:\d\d$")
+                self.assertRegex(drawn[-1], r"^train 100% \[=+\] 600/600  loss \S+  \S+ tokens/s  \d+:\d\d$")
                 self.assertRegex(drawn[0], r"^train +\d+% \[=*> *\] ")
 
 
