@@ -230,8 +230,9 @@ class Gpt(Case):
         self.complain(1, "cannot make the directory '.*text.txt': Not a directory", *self.arguments(output=f"{self.text}/x"))
 
     def test_results_of_another_run_are_kept(self):
-        self.succeed("gpt", 1, *self.arguments("--steps", 5))
+        self.succeed("gpt", 2, *self.arguments("--steps", 5))
         state, lines = self.state(self.output), self.lines()
+        self.complain(1, "total_batch_size|positions mean something else", *self.arguments("--steps", 5, "--resume"), ranks=1)
         self.complain(1, "has the results of another run.*--resume.*--overwrite", *self.arguments("--steps", 5))
         self.complain(2, "--steps 4 is less than the 5 steps", *self.arguments("--steps", 4, "--resume"))
         self.complain(1, "does not fit", *self.arguments("--steps", 5, "--width", 32, "--resume"))

@@ -103,8 +103,11 @@ class StateRegistry {
       if (stored != here) faults += concat("\n  ", fact.name, " is ", stored, " in the checkpoint and ", here, " here");
     }
     if (!faults.empty()) {
-      throw CheckpointError(concat("the checkpoint '", file.path(),
-                                   "' is of a run whose positions mean something else; nothing was loaded:", faults));
+      throw CheckpointError(
+          concat("the checkpoint '", file.path(),
+                 "' is of a run whose positions mean something else; nothing was loaded; use the same data and the "
+                 "same batch size over all ranks:",
+                 faults));
     }
   }
 
