@@ -13,6 +13,10 @@ import sys
 import tempfile
 import time
 import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import tap
 
 LOCKSTEP = EXCHANGE = ""
 DEADLINE = 60  # seconds for any one run
@@ -554,39 +558,6 @@ class RanksOfTheLibrary(unittest.TestCase):
         self.assertIn("works inside one host, but this job has 4 ranks of which 2 run here", result.stderr)
 
 
-class TapResult(unittest.TestResult):
-    """Prints one TAP line per test."""
-
-    number = 0
-
-    def line(self, word, test, details=""):
-        self.number += 1
-        print(f"{word} {self.number} - {test.id().split('.', 1)[1]}")
-        for line in details.splitlines():
-            print(f"#   {line}")
-        sys.stdout.flush()
-
-    def addSuccess(self, test):
-        self.line("ok", test)
-
-    def addFailure(self, test, err):
-        super().addFailure(test, err)
-        self.line("not ok", test, self.failures[-1][1])
-
-    def addError(self, test, err):
-        super().addError(test, err)
-        self.line("not ok", test, self.errors[-1][1])
-
-
-def main():
-    global LOCKSTEP, EXCHANGE
-    LOCKSTEP, EXCHANGE = map(os.path.abspath, sys.argv[1:])
-    tests = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
-    print(f"1..{tests.countTestCases()}")
-    result = TapResult()
-    tests.run(result)
-    return 0 if result.wasSuccessful() else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    LOCKSTEP, EXCHANGE = map(os.path.abspath, sys.argv[1:])
+    sys.exit(tap.main())
