@@ -1,25 +1,11 @@
+#include "../io/temporary_directory.hpp"
 #include "training.hpp"
 #include <lockstep/accelerator/state_registry.hpp>
-
-#include <sys/stat.h>
-
-#include <cstdlib>
 
 using namespace lockstep;
 using namespace lockstep::testing;
 
 namespace {
-
-/// A directory that goes with the test.
-struct Scratch {
-  std::string path;
-  Scratch() {
-    char name[] = "/tmp/lockstep-test-XXXXXX";
-    REQUIRE(::mkdtemp(name) != nullptr);
-    path = name;
-  }
-  ~Scratch() { remove_tree(path); }
-};
 
 /// Trains up to `until` steps, from a checkpoint if there is one, and leaves a checkpoint.
 template <class AcceleratorType>
@@ -47,7 +33,7 @@ std::string train_with_checkpoint(AcceleratorType& accelerator, const std::strin
 TEST_CASE("a resumed run equals the uninterrupted one bit for bit, at 1 and 2 ranks") {
   for (const int ranks : {1, 2}) {
     CAPTURE(ranks);
-    Scratch scratch;
+    TemporaryDirectory scratch;
     const auto run = [&](const std::string& name, std::int64_t until) {
       std::vector<std::string> results(static_cast<std::size_t>(ranks));
       launch_threads(ranks, [&](Threads communicator) {
@@ -65,7 +51,7 @@ TEST_CASE("a resumed run equals the uninterrupted one bit for bit, at 1 and 2 ra
 }
 
 TEST_CASE("checkpoints know models by name, whatever the order in which they were prepared") {
-  Scratch scratch;
+  TemporaryDirectory scratch;
   const std::string path = scratch.path + "/checkpoint";
   float generator = 0, critic = 0;
   {
@@ -83,7 +69,7 @@ TEST_CASE("checkpoints know models by name, whatever the order in which they wer
 }
 
 TEST_CASE("a checkpoint that does not fit is refused with every difference, and nothing is changed") {
-  Scratch scratch;
+  TemporaryDirectory scratch;
   const std::string path = scratch.path + "/checkpoint";
   {
     Accelerator<SingleDevice<Cpu>> accelerator(Single{});
@@ -100,7 +86,7 @@ TEST_CASE("a checkpoint that does not fit is refused with every difference, and 
 }
 
 TEST_CASE("a position is refused where it would mean something else: another batch size, another data set") {
-  Scratch scratch;
+  TemporaryDirectory scratch;
   const std::string path = scratch.path + "/checkpoint";
   const auto save_or_load = [&](bool save, std::int64_t samples, std::int64_t batch_size) {
     Accelerator<SingleDevice<Cpu>> accelerator(Single{});

@@ -297,8 +297,7 @@ class Accelerator {
  private:
   void backward_and_exchange(typename Tape::Variable loss, Scalar weight) {
     typename Strategy::template SweepOf<Replica> sweep(std::span<const Shared<Replica>>{replicas_});
-    const double local_weight = state_.weight;
-    weight_ = local_weight;
+    weight_ = state_.weight;
     auto total = communicator_.all_reduce_async(std::span<double>(&weight_, 1), Reduction::sum);
     tape_.backward(loss, weight, sweep);
     sweep.finish([&] {
