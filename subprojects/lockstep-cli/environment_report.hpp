@@ -2,8 +2,8 @@
 #pragma once
 
 #include "launch.hpp"
-#include <lockstep/comm/launch_environment.hpp>
-#include <lockstep/comm/rendezvous_name.hpp>
+#include <lockstep/comm/launch/launch_environment.hpp>
+#include <lockstep/comm/launch/rendezvous_name.hpp>
 
 #include <unistd.h>
 

@@ -1,7 +1,7 @@
 // What all ranks of a job are told: its name, its secret, the port that rank 0 may use, and each rank's place.
 #pragma once
 
-#include <lockstep/comm/job_secret.hpp>
+#include <lockstep/comm/launch/job_secret.hpp>
 #include <lockstep/core/file.hpp>
 
 #include <arpa/inet.h>

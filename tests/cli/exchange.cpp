@@ -1,5 +1,5 @@
 // A rank for launch.py: joins the job its environment describes and adds up all ranks' numbers, once or until it fails.
-#include <lockstep/comm/launch_environment.hpp>
+#include <lockstep/comm/launch/launch_environment.hpp>
 #include <lockstep/comm/ring.hpp>
 
 #include <unistd.h>

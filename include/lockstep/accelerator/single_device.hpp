@@ -2,7 +2,7 @@
 #pragma once
 
 #include <lockstep/accelerator/backend.hpp>
-#include <lockstep/comm/launch_environment.hpp>
+#include <lockstep/comm/launch/launch_environment.hpp>
 #include <lockstep/comm/single.hpp>
 #include <lockstep/tensor/cpu.hpp>
 

@@ -2,13 +2,15 @@
 // buffers and stores the result in all of them: 2N bytes of memory traffic per rank, the floor for an all-reduce.
 #pragma once
 
-#include <lockstep/comm/arena.hpp>
+#include <lockstep/comm/call/engine_communicator.hpp>
+#include <lockstep/comm/call/split_plan.hpp>
 #include <lockstep/comm/communicator.hpp>
-#include <lockstep/comm/host_communicator.hpp>
-#include <lockstep/comm/job_secret.hpp>
-#include <lockstep/comm/launch_environment.hpp>
-#include <lockstep/comm/rendezvous_name.hpp>
-#include <lockstep/comm/ring_rendezvous.hpp>
+#include <lockstep/comm/host/arena.hpp>
+#include <lockstep/comm/host/host_engine.hpp>
+#include <lockstep/comm/host/ring_rendezvous.hpp>
+#include <lockstep/comm/launch/job_secret.hpp>
+#include <lockstep/comm/launch/launch_environment.hpp>
+#include <lockstep/comm/launch/rendezvous_name.hpp>
 #include <lockstep/core/chrono.hpp>
 #include <lockstep/core/error.hpp>
 #include <lockstep/core/on_demand.hpp>
@@ -117,12 +119,12 @@ class RingTransport {
 
 /// The communicator of one process among the processes of a host. A copy of the process made by fork() must not use it;
 /// there its destructor only closes what the copy holds.
-class Ring : public detail::HostCommunicator<detail::RingTransport> {
+class Ring : public detail::EngineCommunicator<detail::HostEngine<detail::RingTransport>> {
  public:
   using Memory = detail::ArenaMemory;
 
   /// Meets the other ranks; throws CommunicationError when they do not all come in time.
-  LOCKSTEP_ON_DEMAND explicit Ring(const RingOptions& options) : HostCommunicator(meet(options)) {
+  LOCKSTEP_ON_DEMAND explicit Ring(const RingOptions& options) : EngineCommunicator(meet(options)), options_(options) {
     const int status = detail::reserve_pages(engine().transport().control(), engine().page().staging_offset(rank()),
                                              engine().page().staging_bytes());
     check_everywhere(status, options.staging_bytes);
@@ -140,7 +142,7 @@ class Ring : public detail::HostCommunicator<detail::RingTransport> {
     const std::size_t all = part * static_cast<std::size_t>(size());
     detail::Mapping mapping;
     int status = 0;
-    const FileDescriptor memory = rank() == 0 ? hand_out(all, status) : receive(all, status);
+    const FileDescriptor memory = rank() == 0 ? hand_out_memory(all, status) : receive_memory(all, status);
     if (status == 0) {
       mapping = detail::map_shared(memory, all);
       status = mapping.data() == nullptr ? errno
@@ -153,6 +155,16 @@ class Ring : public detail::HostCommunicator<detail::RingTransport> {
     return Memory(transport.arenas(), number, std::move(mapping), own, bytes);
   }
 
+  /// See Communicator. The ranks of a part meet under a name of their own.
+  LOCKSTEP_ON_DEMAND Ring split(int color, int key) {
+    const detail::SplitPlan plan = detail::exchange_split(*this, color, key);
+    RingOptions part = options_;
+    part.rank = plan.rank;
+    part.size = plan.size();
+    part.name = derived_rendezvous_name(options_.name, concat("split ", ++splits_, " color ", color));
+    return Ring(part);
+  }
+
  private:
   struct MemoryNotice {
     std::uint64_t bytes = 0;
@@ -160,7 +172,7 @@ class Ring : public detail::HostCommunicator<detail::RingTransport> {
     std::int32_t reserved = 0;
   };
 
-  LOCKSTEP_ON_DEMAND static Shared<detail::Engine<detail::RingTransport>> meet(const RingOptions& options) {
+  LOCKSTEP_ON_DEMAND static Shared<detail::HostEngine<detail::RingTransport>> meet(const RingOptions& options) {
     if (options.size < 1 || options.size > detail::max_host_ranks || options.rank < 0 || options.rank >= options.size) {
       throw ArgumentError(concat("Ring: rank ", options.rank, " of ", options.size, " is not possible; size is 1 to ",
                                  detail::max_host_ranks, ", rank is 0 to size - 1"));
@@ -179,13 +191,13 @@ class Ring : public detail::HostCommunicator<detail::RingTransport> {
       throw CommunicationError(
           concat("ring: rank ", options.rank, " cannot map the control memory: ", std::strerror(errno)));
     }
-    return Shared<detail::Engine<detail::RingTransport>>::make(
+    return Shared<detail::HostEngine<detail::RingTransport>>::make(
         std::move(transport), detail::ControlPage(base, options.size, options.staging_bytes), options.rank,
         detail::WaitOptions{options.deadline, options.spin});
   }
 
   /// Rank 0 makes the memory and passes it to every rank, or tells them why it cannot.
-  LOCKSTEP_ON_DEMAND FileDescriptor hand_out(std::size_t bytes, int& status) {
+  LOCKSTEP_ON_DEMAND FileDescriptor hand_out_memory(std::size_t bytes, int& status) {
     FileDescriptor memory = detail::make_sealed_memory(bytes);
     if (!memory) status = errno;
     const MemoryNotice notice{bytes, status, 0};
@@ -199,7 +211,7 @@ class Ring : public detail::HostCommunicator<detail::RingTransport> {
     return memory;
   }
 
-  LOCKSTEP_ON_DEMAND FileDescriptor receive(std::size_t bytes, int& status) {
+  LOCKSTEP_ON_DEMAND FileDescriptor receive_memory(std::size_t bytes, int& status) {
     MemoryNotice notice;
     std::vector<FileDescriptor> descriptors;
     if (!detail::receive_message(engine().transport().socket(0), notice, descriptors, engine().deadline())) {
@@ -243,6 +255,9 @@ class Ring : public detail::HostCommunicator<detail::RingTransport> {
                                       "; free memory, or raise the limit of the container's shared memory"));
     }
   }
+
+  RingOptions options_;
+  int splits_ = 0;
 };
 
 static_assert(Communicator<Ring>);

@@ -1,8 +1,10 @@
 // Ranks that are threads of one process: for tests, for debugging, and for machines where one process is enough.
 #pragma once
 
+#include <lockstep/comm/call/engine_communicator.hpp>
+#include <lockstep/comm/call/split_plan.hpp>
 #include <lockstep/comm/communicator.hpp>
-#include <lockstep/comm/host_communicator.hpp>
+#include <lockstep/comm/host/host_engine.hpp>
 #include <lockstep/core/chrono.hpp>
 #include <lockstep/core/error.hpp>
 #include <lockstep/core/on_demand.hpp>
@@ -13,7 +15,9 @@
 #include <atomic>
 #include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
+#include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -64,7 +68,7 @@ struct ThreadTransport {
 }  // namespace detail
 
 /// The communicator of one thread; made by ThreadGroup.
-class Threads : public detail::HostCommunicator<detail::ThreadTransport> {
+class Threads : public detail::EngineCommunicator<detail::HostEngine<detail::ThreadTransport>> {
  public:
   using Memory = AlignedMemory;
 
@@ -74,15 +78,16 @@ class Threads : public detail::HostCommunicator<detail::ThreadTransport> {
     return Memory(bytes);
   }
 
+  /// See Communicator.
+  LOCKSTEP_ON_DEMAND Threads split(int color, int key);
+
  private:
   friend class ThreadGroup;
   LOCKSTEP_ON_DEMAND Threads(const Shared<detail::ThreadGroupState>& group, int rank)
-      : HostCommunicator(Shared<detail::Engine<detail::ThreadTransport>>::make(
+      : EngineCommunicator(Shared<detail::HostEngine<detail::ThreadTransport>>::make(
             detail::ThreadTransport{group}, group->page, rank,
             detail::WaitOptions{group->options.deadline, group->options.spin})) {}
 };
-
-static_assert(Communicator<Threads>);
 
 /// The meeting point of `size` threads. It may end before its communicators do.
 class ThreadGroup {
@@ -113,6 +118,25 @@ class ThreadGroup {
  private:
   Shared<detail::ThreadGroupState> state_;
 };
+
+template <class>
+Threads Threads::split(int color, int key) {
+  const detail::SplitPlan plan = detail::exchange_split(*this, color, key);
+  std::vector<ThreadGroup> group;  // of the first member, who shows the others where it is
+  std::int64_t own_address = 0;
+  if (plan.rank == 0) {
+    group.emplace_back(plan.size(), engine().transport().group->options);
+    own_address = static_cast<std::int64_t>(std::bit_cast<std::uintptr_t>(group.data()));
+  }
+  std::vector<std::int64_t> addresses(static_cast<std::size_t>(size()));
+  all_gather(std::span<const std::int64_t>(&own_address, 1), std::span<std::int64_t>(addresses));
+  const auto address = static_cast<std::uintptr_t>(addresses[static_cast<std::size_t>(plan.members.front())]);
+  Threads result = std::bit_cast<ThreadGroup*>(address)->communicator(plan.rank);
+  barrier();  // the first member's group lives until all have looked
+  return result;
+}
+
+static_assert(Communicator<Threads>);
 
 /// Runs `function(Threads)` or `function(Threads&)` on `size` threads, one rank each, and returns when all have ended.
 /// When ranks throw, the others are woken out of their waits, and the exception of the rank that failed first is

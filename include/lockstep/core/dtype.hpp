@@ -1,6 +1,8 @@
 // The element types that tensors, messages and files know by number.
 #pragma once
 
+#include <lockstep/core/half.hpp>
+
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -94,6 +96,14 @@ struct DTypeOf<float> {
 template <>
 struct DTypeOf<double> {
   static constexpr DType value = DType::float64;
+};
+template <>
+struct DTypeOf<BFloat16> {
+  static constexpr DType value = DType::bfloat16;
+};
+template <>
+struct DTypeOf<Float16> {
+  static constexpr DType value = DType::float16;
 };
 template <>
 struct DTypeOf<std::uint8_t> {
