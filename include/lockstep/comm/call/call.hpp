@@ -35,6 +35,7 @@ struct Call {
   std::size_t element = 1;                    ///< Bytes of one element.
   std::span<const std::int64_t> counts = {};  ///< Elements of each rank, for all_gather_ragged.
   ReduceSlice reduce = nullptr;               ///< Combines elements in the canonical order.
+  ScaleSums scale = nullptr;                  ///< Turns sums into means, where `reduce` was told to sum.
 };
 
 }  // namespace lockstep::detail

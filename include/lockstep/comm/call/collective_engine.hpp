@@ -6,6 +6,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <string>
 
 namespace lockstep::detail {
 
@@ -18,12 +19,15 @@ namespace lockstep::detail {
 ///  - `finished(ticket)` advances without waiting and says whether `finish` would return at once.
 ///  - `run(call)` is `finish(start(call))`.
 ///  - `progress()` advances all calls without waiting.
+///  - `abandon(text)` gives up on behalf of this rank: the peers' waits end with an error that carries the text, and so
+///    does every later call here.
 ///  - `leave(after_exception)` says goodbye to the peers; nothing is called afterwards. Must not throw for a peer's
 ///  sake.
 ///
 /// Every wait ends by a deadline. After a CommunicationError each later call throws one that repeats its text.
 template <class E>
-concept CollectiveEngine = requires(E& engine, const E& constant, const Call& call, std::uint64_t ticket, bool flag) {
+concept CollectiveEngine = requires(E& engine, const E& constant, const Call& call, std::uint64_t ticket, bool flag,
+                                    const std::string& text) {
   { constant.rank() } -> std::same_as<int>;
   { constant.size() } -> std::same_as<int>;
   { engine.start(call) } -> std::same_as<std::uint64_t>;
@@ -31,6 +35,7 @@ concept CollectiveEngine = requires(E& engine, const E& constant, const Call& ca
   { engine.finished(ticket) } -> std::same_as<bool>;
   { engine.run(call) } -> std::same_as<void>;
   { engine.progress() } -> std::same_as<void>;
+  { engine.abandon(text) } -> std::same_as<void>;
   { engine.leave(flag) } -> std::same_as<void>;
 };
 

@@ -177,6 +177,7 @@ class EngineCommunicator {
   static void set_reduction(Call& call, Reduction reduction) {
     call.fingerprint.reduction = reduction;
     call.reduce = &reduce_slice<T>;
+    call.scale = &scale_sums<T>;
   }
 
   void set_root(Call& call, int root) const {

@@ -113,6 +113,21 @@ void reduce_tree(const std::byte* const* inputs, int n, std::size_t offset, std:
   }
 }
 
+/// What turns a sum over `ranks` ranks into their mean.
+template <std::floating_point A>
+void scale_by_ranks(A* sums, std::size_t count, int ranks) {
+  const A scale = A{1} / static_cast<A>(ranks);
+  for_lanes(count, sums, [=](std::size_t i) { return sums[i] * scale; });
+}
+
+/// The same for engines that combine in several steps: sums of type `Accumulator<T>`, as bytes.
+template <class T>
+void scale_sums(std::byte* sums, std::size_t count, int ranks) {
+  if constexpr (std::floating_point<Accumulator<T>>) {
+    scale_by_ranks(reinterpret_cast<Accumulator<T>*>(sums), count, ranks);
+  }
+}
+
 /// Combines `count` elements of `ranks` inputs and stores the result at every output; outputs may be inputs.
 template <class T>
 void reduce_slice(Reduction reduction, const std::byte* const* inputs, int ranks, std::byte* const* outputs,
@@ -137,10 +152,7 @@ void reduce_slice(Reduction reduction, const std::byte* const* inputs, int ranks
         break;
     }
     if constexpr (std::floating_point<A>) {
-      if (reduction == Reduction::mean) {
-        const A scale = A{1} / static_cast<A>(ranks);
-        for_lanes(length, result, [&](std::size_t i) { return result[i] * scale; });
-      }
+      if (reduction == Reduction::mean) scale_by_ranks(result, length, ranks);
     }
     const void* finished = result;
     alignas(64) T rounded[std::is_same_v<T, A> ? 1 : reduce_block<A>];
@@ -154,6 +166,7 @@ void reduce_slice(Reduction reduction, const std::byte* const* inputs, int ranks
   }
 }
 
+using ScaleSums = void (*)(std::byte*, std::size_t, int);
 using ReduceSlice = void (*)(Reduction, const std::byte* const*, int, std::byte* const*, int, std::size_t);
 
 }  // namespace lockstep::detail

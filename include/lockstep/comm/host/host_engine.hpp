@@ -64,6 +64,7 @@ class HostEngine {
 
   /// Gives up on behalf of this rank, which ends the peers' waits too.
   [[noreturn]] void fail(const std::string& text) { queue_.fail(text); }
+  void abandon(const std::string& text) { queue_.abandon(text); }
 
   /// Says goodbye: peers that still wait for this rank are told.
   void leave(bool after_exception) { queue_.leave(after_exception); }
