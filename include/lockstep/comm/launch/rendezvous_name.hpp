@@ -1,6 +1,7 @@
 // The name under which the ranks of one job find each other on a host.
 #pragma once
 
+#include <lockstep/comm/launch/fnv1a.hpp>
 #include <lockstep/comm/launch/launch_environment.hpp>
 #include <lockstep/core/concat.hpp>
 #include <lockstep/core/on_demand.hpp>
@@ -9,7 +10,6 @@
 
 #include <cstdint>
 #include <cstdio>
-#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -17,16 +17,11 @@ namespace lockstep {
 
 namespace detail {
 
-/// Letters and digits that differ for different texts (FNV-1a, 64 bits).
-LOCKSTEP_ON_DEMAND std::string digest_of(std::initializer_list<std::string_view> texts) {
-  std::uint64_t hash = 0xcbf29ce484222325U;
-  for (const std::string_view text : texts) {
-    for (const char character : text) hash = (hash ^ static_cast<unsigned char>(character)) * 0x100000001b3U;
-    hash = (hash ^ 0xffU) * 0x100000001b3U;
-  }
+/// As in "lockstep-1000-READABLE-0123456789abcdef".
+LOCKSTEP_ON_DEMAND std::string rendezvous_name_of(std::string_view readable, const Fnv1a& hash) {
   char digits[17];
-  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(hash));
-  return digits;
+  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(hash.value()));
+  return concat("lockstep-", static_cast<unsigned long>(geteuid()), "-", readable, "-", digits);
 }
 
 }  // namespace detail
@@ -41,13 +36,12 @@ LOCKSTEP_ON_DEMAND std::string rendezvous_name(const LaunchEnvironment& environm
                        (character >= '0' && character <= '9') || character == '-' || character == '.';
     if (!plain) character = '_';
   }
-  return concat("lockstep-", static_cast<unsigned long>(geteuid()), "-", readable, "-",
-                detail::digest_of({environment.launcher, environment.job_id}));
+  return detail::rendezvous_name_of(readable, detail::Fnv1a().mix(environment.launcher).mix(environment.job_id));
 }
 
-/// A name for a part of the ranks that meet under `name`; `purpose` tells the parts apart.
+/// A name for some of the ranks that met under `name`; `purpose` tells such parts apart.
 LOCKSTEP_ON_DEMAND std::string derived_rendezvous_name(std::string_view name, std::string_view purpose) {
-  return concat("lockstep-", static_cast<unsigned long>(geteuid()), "-part-", detail::digest_of({name, purpose}));
+  return detail::rendezvous_name_of("part", detail::Fnv1a().mix(name).mix(purpose));
 }
 
 }  // namespace lockstep
