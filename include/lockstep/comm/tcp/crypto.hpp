@@ -25,7 +25,9 @@ using Digest = std::array<std::byte, 32>;
 inline const unsigned char* raw(std::span<const std::byte> bytes) {
   return reinterpret_cast<const unsigned char*>(bytes.data());
 }
-inline unsigned char* raw(std::span<std::byte> bytes) { return reinterpret_cast<unsigned char*>(bytes.data()); }
+inline unsigned char* raw_writable(std::span<std::byte> bytes) {
+  return reinterpret_cast<unsigned char*>(bytes.data());
+}
 
 LOCKSTEP_ON_DEMAND CommunicationError crypto_error(std::string_view action) {
   return CommunicationError(concat("tcp: OpenSSL cannot ", action, "; is its library complete and of version 3?"));
@@ -35,7 +37,7 @@ LOCKSTEP_ON_DEMAND Digest hmac_sha256(std::span<const std::byte> key, std::span<
   Digest digest;
   unsigned int length = 0;
   if (::HMAC(::EVP_sha256(), key.data(), static_cast<int>(key.size()), raw(message), message.size(),
-             raw(std::span(digest)), &length) == nullptr ||
+             raw_writable(digest), &length) == nullptr ||
       length != digest.size()) {
     throw crypto_error("compute HMAC-SHA256");
   }
@@ -65,14 +67,14 @@ LOCKSTEP_ON_DEMAND Digest derive_key(std::span<const std::byte> key, std::span<c
       ::OSSL_PARAM_construct_end()};
   Digest derived;
   if (context.state == nullptr ||
-      ::EVP_KDF_derive(context.state, raw(std::span(derived)), derived.size(), parameters.data()) != 1) {
+      ::EVP_KDF_derive(context.state, raw_writable(derived), derived.size(), parameters.data()) != 1) {
     throw crypto_error("derive a key");
   }
   return derived;
 }
 
 LOCKSTEP_ON_DEMAND void fill_random(std::span<std::byte> bytes) {
-  if (::RAND_bytes(raw(bytes), static_cast<int>(bytes.size())) != 1) throw crypto_error("give random bytes");
+  if (::RAND_bytes(raw_writable(bytes), static_cast<int>(bytes.size())) != 1) throw crypto_error("give random bytes");
 }
 
 /// Whether two byte strings are equal, in a time that does not depend on their contents.

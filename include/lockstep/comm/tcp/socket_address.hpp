@@ -110,8 +110,8 @@ LOCKSTEP_ON_DEMAND std::vector<SocketAddress> resolve(const std::string& host, i
       code = EAI_NONAME;
     }
     if (code == EAI_AGAIN ? deadline.passed() : unknown.passed()) {
-      throw CommunicationError(concat("tcp: the host name '", host, "' (port ", port, ") has no address: ",
-                                      resolver_text(code, system_code),
+      throw CommunicationError(concat("tcp: the host name '", host, "' (port ", port,
+                                      ") has no address: ", resolver_text(code, system_code),
                                       "; is it spelled right, and does 'getent hosts ", host,
                                       "' know it on this machine? A numeric address works as well"));
     }

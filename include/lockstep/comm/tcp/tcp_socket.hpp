@@ -81,8 +81,8 @@ LOCKSTEP_ON_DEMAND FileDescriptor make_tcp_socket(int family) {
 LOCKSTEP_ON_DEMAND FileDescriptor listen_on(const SocketAddress& address, const SocketSettings& settings,
                                             const Deadline& patience) {
   if (address.is_any()) {
-    throw ArgumentError(concat("tcp: ", address.host(),
-                               " means every interface of this host; name the one address to listen at"));
+    throw ArgumentError(
+        concat("tcp: ", address.host(), " means every interface of this host; name the one address to listen at"));
   }
   for (;;) {
     FileDescriptor socket = make_tcp_socket(address.family());
