@@ -51,6 +51,10 @@ bool names_all(const std::string& message, const std::vector<std::string>& parts
 const Variables own{{"LOCKSTEP_RANK", "2"},        {"LOCKSTEP_WORLD_SIZE", "4"},
                     {"LOCKSTEP_LOCAL_RANK", "2"},  {"LOCKSTEP_LOCAL_WORLD_SIZE", "4"},
                     {"LOCKSTEP_JOB_ID", "c0ffee"}, {"LOCKSTEP_SECRET_FILE", "/run/secret"}};
+const Variables own_of_two_nodes{{"LOCKSTEP_RANK", "3"},        {"LOCKSTEP_WORLD_SIZE", "4"},
+                                 {"LOCKSTEP_LOCAL_RANK", "1"},  {"LOCKSTEP_LOCAL_WORLD_SIZE", "2"},
+                                 {"LOCKSTEP_NODE_RANK", "1"},   {"LOCKSTEP_NODE_COUNT", "2"},
+                                 {"LOCKSTEP_JOB_ID", "c0ffee"}, {"LOCKSTEP_RESTART_COUNT", "3"}};
 const Variables torchrun{{"RANK", "5"},
                          {"WORLD_SIZE", "8"},
                          {"LOCAL_RANK", "1"},
@@ -59,7 +63,9 @@ const Variables torchrun{{"RANK", "5"},
                          {"MASTER_PORT", "29500"},
                          {"TORCHELASTIC_RUN_ID", "none"},
                          {"TORCHELASTIC_RESTART_COUNT", "0"},
-                         {"TORCHELASTIC_USE_AGENT_STORE", "True"}};
+                         {"TORCHELASTIC_USE_AGENT_STORE", "True"},
+                         {"GROUP_RANK", "1"},
+                         {"GROUP_WORLD_SIZE", "2"}};
 const Variables openmpi{{"OMPI_COMM_WORLD_RANK", "1"},       {"OMPI_COMM_WORLD_SIZE", "2"},
                         {"OMPI_COMM_WORLD_LOCAL_RANK", "1"}, {"OMPI_COMM_WORLD_LOCAL_SIZE", "2"},
                         {"PMIX_NAMESPACE", "1974730753"},    {"PMIX_RANK", "1"}};
@@ -136,7 +142,8 @@ TEST_CASE("torchrun's run id alone does not name a job") {
   CHECK(read(with(torchrun, {{"TORCHELASTIC_RESTART_COUNT", "1"}})).job_id != job);
   CHECK(read(with(torchrun, {{"TORCHELASTIC_RUN_ID", "other"}})).job_id != job);
   CHECK(read(with(torchrun, {{"RANK", "4"}, {"LOCAL_RANK", "0"}})).job_id == job);
-  CHECK(names_all(message_of(with(torchrun, {{"MASTER_PORT", "-"}})), {"rank 5 of 8", "torchrun", "LOCKSTEP_JOB_ID"}));
+  CHECK(names_all(message_of(with(torchrun, {{"MASTER_PORT", "-"}, {"TORCHELASTIC_USE_AGENT_STORE", "False"}})),
+                  {"rank 5 of 8", "torchrun", "LOCKSTEP_JOB_ID"}));
 }
 
 TEST_CASE("Open MPI is recognised") {
@@ -147,7 +154,6 @@ TEST_CASE("Open MPI is recognised") {
   CHECK(environment.local_rank == 1);
   CHECK(environment.local_world_size == 2);
   CHECK(environment.job_id == "1974730753");
-  CHECK(environment.master_port == 0);
   CHECK(read(with(openmpi, {{"OMPI_MCA_orte_precondition_transports", "ce2a-ba09"}})).job_id == "1974730753.ce2a-ba09");
   CHECK(read(with(openmpi, {{"PMIX_NAMESPACE", "-"}, {"OMPI_MCA_ess_base_jobid", "12"}})).job_id == "12");
   CHECK(names_all(message_of(with(openmpi, {{"PMIX_NAMESPACE", "-"}})), {"openmpi", "LOCKSTEP_JOB_ID"}));
@@ -195,7 +201,7 @@ TEST_CASE("a Slurm step may hold fewer tasks than its job") {
   const ls::LaunchEnvironment environment = read(step);
   CHECK(environment.world_size == 2);
   CHECK(environment.local_world_size == 2);
-  CHECK(environment.master_address == "gn20");
+  CHECK(environment.master_address == "127.0.0.1");
   CHECK_FALSE(environment.spans_hosts());
 }
 
@@ -275,6 +281,133 @@ TEST_CASE("half a set of variables is an error that names what is there and what
     CAPTURE(name);
     CHECK(message_of(with(slurm, {{name, "-"}})).find(" is not set") != std::string::npos);
   }
+}
+
+TEST_CASE("nodes are numbered where the launcher tells, and unknown where it does not") {
+  const ls::LaunchEnvironment launched = read(own_of_two_nodes);
+  CHECK(launched.node_rank == 1);
+  CHECK(launched.node_count == 2);
+  CHECK(launched.restart_count == 3);
+  CHECK(read(torchrun).node_rank == 1);
+  CHECK(read(torchrun).node_count == 2);
+  CHECK(read(with(torchrun, {{"TORCHELASTIC_RESTART_COUNT", "2"}})).restart_count == 2);
+  CHECK(read(slurm).node_rank == 2);
+  CHECK(read(slurm).node_count == 3);
+  CHECK(read(with(slurm, {{"SLURM_RESTART_COUNT", "4"}})).restart_count == 4);
+  const Variables spread{{"OMPI_COMM_WORLD_SIZE", "4"}};
+  CHECK(read(with(openmpi, spread)).node_rank == -1);
+  CHECK(read(with(openmpi, spread)).node_count == 0);
+  for (const Variables& local : {Variables{}, own, openmpi, mpich}) {
+    CHECK(read(local).node_rank == 0);
+    CHECK(read(local).node_count == 1);
+    CHECK(read(local).restart_count == 0);
+  }
+}
+
+TEST_CASE("nodes that contradict themselves or the ranks are errors that name the variables") {
+  CHECK(names_all(message_of(with(own_of_two_nodes, {{"LOCKSTEP_NODE_COUNT", "-"}})),
+                  {"LOCKSTEP_NODE_RANK=\"1\"", "LOCKSTEP_NODE_COUNT is not set"}));
+  CHECK(names_all(message_of(with(own_of_two_nodes, {{"LOCKSTEP_NODE_RANK", "-"}})),
+                  {"LOCKSTEP_NODE_COUNT=\"2\"", "LOCKSTEP_NODE_RANK is not set"}));
+  CHECK(names_all(message_of(with(own_of_two_nodes, {{"LOCKSTEP_NODE_RANK", "2"}})),
+                  {"LOCKSTEP_NODE_RANK=\"2\"", "LOCKSTEP_NODE_COUNT=\"2\""}));
+  for (const char* count : {"1", "4"}) {  // two ranks are elsewhere: on at least one and at most two other nodes
+    CAPTURE(count);
+    CHECK(names_all(message_of(with(own_of_two_nodes, {{"LOCKSTEP_NODE_COUNT", count}, {"LOCKSTEP_NODE_RANK", "0"}})),
+                    {"LOCKSTEP_NODE_COUNT=\"" + std::string(count) + "\"", "LOCKSTEP_WORLD_SIZE=\"4\"",
+                     "LOCKSTEP_LOCAL_WORLD_SIZE=\"2\"", "2 ranks run on other nodes"}));
+  }
+  CHECK(read(with(own_of_two_nodes, {{"LOCKSTEP_NODE_COUNT", "3"}})).node_count == 3);
+  CHECK(names_all(message_of(with(torchrun, {{"GROUP_WORLD_SIZE", "-"}})),
+                  {"GROUP_RANK=\"1\"", "GROUP_WORLD_SIZE is not set"}));
+  CHECK(names_all(message_of(with(torchrun, {{"GROUP_WORLD_SIZE", "6"}})), {"GROUP_WORLD_SIZE=\"6\"", "4 ranks"}));
+  CHECK(names_all(message_of(with(torchrun, {{"TORCHELASTIC_RESTART_COUNT", "x"}})),
+                  {"TORCHELASTIC_RESTART_COUNT=\"x\""}));
+}
+
+TEST_CASE("a store of torchrun's needs an address") {
+  for (const char* name : {"MASTER_ADDR", "MASTER_PORT"}) {
+    CAPTURE(name);
+    CHECK(names_all(message_of(with(torchrun, {{name, "-"}})),
+                    {"TORCHELASTIC_USE_AGENT_STORE=\"True\"", std::string(name) + " is not set"}));
+  }
+}
+
+TEST_CASE("the address of rank 0 is derived where no variable gives it") {
+  const Variables spread = with(
+      openmpi,
+      {{"OMPI_COMM_WORLD_SIZE", "4"}, {"OMPI_MCA_orte_hnp_uri", "1.0;tcp://10.0.0.7,192.168.0.1:41;tcp6://[::1]:42"}});
+  CHECK(read(spread).master_address == "10.0.0.7");
+  CHECK(read(with(spread, {{"OMPI_MCA_orte_hnp_uri", "1.0;tcp://10.0.0.8:41"}})).master_address == "10.0.0.8");
+  CHECK(read(with(spread, {{"OMPI_MCA_orte_hnp_uri", "1.0;tcp6://[::1]:42"}})).master_address.empty());
+  CHECK(read(with(spread, {{"OMPI_MCA_orte_hnp_uri", "garbage"}})).master_address.empty());
+  CHECK(read(with(spread, {{"MASTER_ADDR", "gn1"}})).master_address == "gn1");
+  for (const Variables& local : {own, openmpi, mpich}) CHECK(read(local).master_address == "127.0.0.1");
+  CHECK(names_all(message_of(with(spread, {{"MASTER_ADDR", ""}})), {"MASTER_ADDR=\"\""}));
+}
+
+TEST_CASE("the port is a function of the job id where no variable gives it") {
+  const int port = read(slurm).master_port;
+  CHECK(port >= 20000);
+  CHECK(port <= 29999);
+  CHECK(read(with(slurm, {{"SLURM_PROCID", "0"}, {"SLURM_LOCALID", "0"}, {"SLURM_NODEID", "0"}})).master_port == port);
+  CHECK(read(with(slurm, {{"SLURM_STEP_ID", "1"}})).master_port != port);
+  CHECK(read(with(slurm, {{"MASTER_PORT", "4000"}})).master_port == 4000);
+  CHECK(read(openmpi).master_port >= 20000);
+  CHECK(read(mpich).master_port == 0);  // there is no job id
+}
+
+TEST_CASE("who needs an address says which variable gives it") {
+  const auto refusal = [](const ls::LaunchEnvironment& environment) -> std::string {
+    try {
+      ls::require_master(environment, "Tcp");
+    } catch (const ls::EnvironmentError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  for (const Variables& complete : {own, torchrun, slurm, openmpi}) CHECK(refusal(read(complete)).empty());
+  CHECK(names_all(refusal(read({})), {"Tcp", "without a launcher", "MASTER_ADDR", "MASTER_PORT"}));
+  const Variables spread = with(mpich, {{"MPI_LOCALRANKID", "0"}, {"MPI_LOCALNRANKS", "2"}});
+  CHECK(names_all(refusal(read(spread)), {"Tcp", "mpich", "MASTER_ADDR", "MASTER_PORT"}));
+  CHECK(names_all(refusal(read(with(spread, {{"MASTER_ADDR", "gn1"}}))), {"port", "mpich", "MASTER_PORT"}));
+  const Variables addressed = with(spread, {{"MASTER_ADDR", "gn1"}, {"MASTER_PORT", "4000"}});
+  CHECK(names_all(refusal(read(addressed)), {"job id", "LOCKSTEP_JOB_ID"}));
+  CHECK(names_all(refusal(read(with(addressed, {{"PMI_PORT", "gn1:7"}}))), {"job id", "LOCKSTEP_JOB_ID"}));
+  CHECK(refusal(read(with(addressed, {{"LOCKSTEP_JOB_ID", "mine"}}))).empty());
+  CHECK(refusal(read(with(addressed, {{"PMI_JOBID", "77"}}))).empty());
+}
+
+TEST_CASE("every value tells where it came from") {
+  const auto origins_of = [](const Variables& variables) {
+    ls::LaunchOrigins origins;
+    ls::read_launch_environment(
+        [&](const char* name) -> const char* {
+          for (const auto& [key, value] : variables) {
+            if (key == name) return value.c_str();
+          }
+          return nullptr;
+        },
+        &origins);
+    return origins;
+  };
+  const ls::LaunchOrigins none = origins_of({});
+  CHECK(std::string(none.rank) == "");
+  CHECK(std::string(none.master_address) == "");
+  const ls::LaunchOrigins torch = origins_of(torchrun);
+  CHECK(std::string(torch.rank) == "RANK");
+  CHECK(std::string(torch.local_world_size) == "LOCAL_WORLD_SIZE");
+  CHECK(std::string(torch.node_rank) == "GROUP_RANK");
+  CHECK(std::string(torch.restart_count) == "TORCHELASTIC_RESTART_COUNT");
+  CHECK(std::string(torch.master_port) == "MASTER_PORT");
+  const ls::LaunchOrigins of_slurm = origins_of(slurm);
+  CHECK(std::string(of_slurm.world_size) == "SLURM_NTASKS");
+  CHECK(std::string(of_slurm.local_world_size) == "SLURM_STEP_TASKS_PER_NODE");
+  CHECK(std::string(of_slurm.master_address) == "SLURM_STEP_NODELIST");
+  CHECK(std::string(of_slurm.master_port) == "hash of the job id");
+  CHECK(std::string(origins_of(openmpi).job_id) == "PMIX_NAMESPACE");
+  CHECK(std::string(origins_of(own).secret_file) == "LOCKSTEP_SECRET_FILE");
+  CHECK(std::string(origins_of(own).node_count) == "all ranks are local");
 }
 
 TEST_CASE("values that are no numbers in range are errors that name variable and value") {

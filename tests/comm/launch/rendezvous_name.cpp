@@ -32,6 +32,17 @@ TEST_CASE("ranks of a job share a rendezvous name, other jobs have another") {
   CHECK(name.find("-" + std::to_string(geteuid()) + "-") != std::string::npos);
 }
 
+TEST_CASE("two nodes of a job on one host have names of their own") {
+  ls::LaunchEnvironment environment;
+  environment.job_id = "4711";
+  const std::string alone = ls::rendezvous_name(environment);
+  environment.node_count = 2;
+  const std::string first = ls::rendezvous_name(environment);
+  environment.node_rank = 1;
+  CHECK(ls::rendezvous_name(environment) != first);
+  CHECK(alone != first);
+}
+
 TEST_CASE("a rendezvous name fits a Unix socket whatever the job is called") {
   const std::string start(200, 'x');
   for (const std::string& job_id : {std::string(), std::string("a/b\n\xff c"), start, start + "1", start + "2"}) {

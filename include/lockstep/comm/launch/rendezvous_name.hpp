@@ -26,7 +26,7 @@ LOCKSTEP_ON_DEMAND std::string rendezvous_name_of(std::string_view readable, con
 
 }  // namespace detail
 
-/// A name for an abstract Unix socket: the same on all ranks of a job of this user on this host, different for any two
+/// A name for an abstract Unix socket: the same on all ranks of a job of this user on this node, different for any two
 /// jobs. Letters, digits and "-._" only, at most 100 bytes, without the leading zero byte that marks it as abstract.
 /// Anyone on the host can see and take such a name, so both ends must check the peer's user (SO_PEERCRED).
 LOCKSTEP_ON_DEMAND std::string rendezvous_name(const LaunchEnvironment& environment) {
@@ -36,7 +36,11 @@ LOCKSTEP_ON_DEMAND std::string rendezvous_name(const LaunchEnvironment& environm
                        (character >= '0' && character <= '9') || character == '-' || character == '.';
     if (!plain) character = '_';
   }
-  return detail::rendezvous_name_of(readable, detail::Fnv1a().mix(environment.launcher).mix(environment.job_id));
+  detail::Fnv1a hash;
+  hash.mix(environment.launcher).mix(environment.job_id);
+  // Nodes that are launchers may share a host; each has a meeting of its own.
+  if (environment.node_count > 1) hash.mix(std::to_string(environment.node_rank));
+  return detail::rendezvous_name_of(readable, hash);
 }
 
 /// A name for some of the ranks that met under `name`; `purpose` tells such parts apart.
