@@ -17,6 +17,14 @@
 
 namespace lockstep::detail {
 
+/// How communicators that are built from others reach the engines of these.
+struct EngineAccess {
+  template <class C>
+  static auto& of(C& communicator) {
+    return communicator.engine();
+  }
+};
+
 /// Base of Threads, Ring, Tcp, Cluster and Mpi. `communicator.hpp` says what each member does.
 template <class Engine>
 class EngineCommunicator {
@@ -148,6 +156,8 @@ class EngineCommunicator {
   void progress() { engine_->progress(); }
 
  protected:
+  friend EngineAccess;
+
   explicit EngineCommunicator(Shared<Engine> engine)
       : engine_(std::move(engine)), exceptions_(std::uncaught_exceptions()) {}
   ~EngineCommunicator() { leave(); }
