@@ -1,103 +1,93 @@
 // A communicator of your own: Metered<C> does what C does and keeps account of it.
 //
 // Everything in lockstep that talks between ranks is a template on a type that satisfies ls::Communicator
-// (lockstep/comm/communicator.hpp, one page). There is nothing to inherit and nothing to register: write the members,
-// let the compiler check them, run the conformance suite, and pass the type on.
-#include <lockstep/comm/communicator.hpp>
+// (lockstep/comm/communicator.hpp, one page). Such a type is an engine of ten functions (lockstep/comm/engine.hpp) in
+// the front that all communicators share, which checks arguments and knows the element types. There is nothing to
+// register: write the engine, let the compiler check it, run the conformance suite, and pass the type on.
+#include <lockstep/comm/engine.hpp>
 #include <lockstep/comm/threads.hpp>
 #include <lockstep/testing/communicator.hpp>
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <span>
-#include <type_traits>
+#include <string>
 #include <utility>
 #include <vector>
 
 namespace ls = lockstep;
 
 struct Traffic {
-  std::int64_t calls = 0;
+  std::array<std::int64_t, 16> calls{};  // by ls::Collective
   std::int64_t bytes = 0;
   std::chrono::nanoseconds inside{0};
 };
 
+/// Moves nothing itself: an engine of another transport would do so in `start`, `finish` and `finished`.
 template <ls::Communicator C>
-class Metered {
+class MeteredEngine {
  public:
-  // The types of memory and of pending results are the communicator's own choice. We take over C's.
-  using Memory = typename C::Memory;
-  using Pending = typename C::Pending;
-
-  explicit Metered(C communicator) : communicator_(std::move(communicator)) {}
-
-  const Traffic& traffic() const { return traffic_; }
+  explicit MeteredEngine(C communicator) : communicator_(std::move(communicator)) {}
 
   int rank() const { return communicator_.rank(); }
   int size() const { return communicator_.size(); }
-  Memory allocate(std::size_t bytes) { return communicator_.allocate(bytes); }
-  void barrier() {
-    measure(0, [&] { communicator_.barrier(); });
+
+  // A call is a collective, its buffers as bytes, and the functions that combine elements of its type. The ticket names
+  // it from then on; buffers belong to the engine until it is finished.
+  std::uint64_t start(const ls::Call& call) {
+    ++traffic_.calls[static_cast<std::size_t>(call.fingerprint.collective)];
+    traffic_.bytes += static_cast<std::int64_t>(call.piece);
+    return measure([&] { return ls::engine_of(communicator_).start(call); });
   }
+  void finish(std::uint64_t ticket) {
+    measure([&] { ls::engine_of(communicator_).finish(ticket); });
+  }
+  bool finished(std::uint64_t ticket) { return ls::engine_of(communicator_).finished(ticket); }
+  void run(const ls::Call& call) { finish(start(call)); }
   void progress() { communicator_.progress(); }
+  void abandon(const std::string& text) { ls::engine_of(communicator_).abandon(text); }
+  void leave(bool after_exception) { ls::engine_of(communicator_).leave(after_exception); }
 
-  // Each collective is a template on the element type: float, double, int32, int64 and uint8.
-  template <ls::Element T>
-  void all_reduce(std::span<T> buffer, ls::Reduction reduction = ls::Reduction::sum) {
-    measure(buffer.size_bytes(), [&] { communicator_.all_reduce(buffer, reduction); });
-  }
-
-  // The time until the result is waited for belongs to the caller and is not counted.
-  template <ls::Element T>
-  [[nodiscard]] Pending all_reduce_async(std::span<T> buffer, ls::Reduction reduction = ls::Reduction::sum) {
-    return measure(buffer.size_bytes(), [&] { return communicator_.all_reduce_async(buffer, reduction); });
-  }
-
-  // std::type_identity_t keeps the input out of the deduction of T, so that a span<float> is taken for a
-  // span<const float>.
-  template <ls::Element T>
-  void reduce_scatter(std::span<const std::type_identity_t<T>> input, std::span<T> output,
-                      ls::Reduction reduction = ls::Reduction::sum) {
-    measure(input.size_bytes(), [&] { communicator_.reduce_scatter(input, output, reduction); });
-  }
-
-  template <ls::Element T>
-  void all_gather(std::span<const std::type_identity_t<T>> input, std::span<T> output) {
-    measure(output.size_bytes(), [&] { communicator_.all_gather(input, output); });
-  }
-
-  template <ls::Element T>
-  void all_gather_ragged(std::span<const std::type_identity_t<T>> input, std::span<T> output,
-                         std::span<const std::int64_t> counts) {
-    measure(output.size_bytes(), [&] { communicator_.all_gather_ragged(input, output, counts); });
-  }
-
-  template <ls::Element T>
-  void broadcast(std::span<T> buffer, int root) {
-    measure(buffer.size_bytes(), [&] { communicator_.broadcast(buffer, root); });
-  }
+  C& communicator() { return communicator_; }
+  const Traffic& traffic() const { return traffic_; }
 
  private:
-  template <class Call>
-  decltype(auto) measure(std::size_t bytes, Call call) {
+  template <class Function>
+  decltype(auto) measure(Function function) {
     using Clock = std::chrono::steady_clock;
     struct Stopwatch {  // stops when the call has ended, by an exception too
       Traffic& traffic;
       Clock::time_point begin = Clock::now();
       ~Stopwatch() { traffic.inside += Clock::now() - begin; }
     };
-    ++traffic_.calls;
-    traffic_.bytes += static_cast<std::int64_t>(bytes);
     const Stopwatch stopwatch{traffic_};
-    return call();
+    return function();
   }
 
   C communicator_;
   Traffic traffic_;
 };
 
+/// The communicator: its engine, and the two members that make something new.
+template <ls::Communicator C>
+class Metered : public ls::EngineCommunicator<MeteredEngine<C>> {
+  using Base = ls::EngineCommunicator<MeteredEngine<C>>;
+
+ public:
+  using Memory = typename C::Memory;
+
+  explicit Metered(C communicator) : Base(ls::Shared<MeteredEngine<C>>::make(std::move(communicator))) {}
+
+  Memory allocate(std::size_t bytes) { return this->engine().communicator().allocate(bytes); }
+  Metered split(int color, int key) { return Metered(this->engine().communicator().split(color, key)); }
+
+  const Traffic& traffic() const { return this->engine().traffic(); }
+};
+
 // If a member is missing or has another type, the error is here and names it.
+static_assert(ls::CollectiveEngine<MeteredEngine<ls::Threads>>);
 static_assert(ls::Communicator<Metered<ls::Threads>>);
 
 int main() {
@@ -125,7 +115,8 @@ int main() {
     }
     if (metered.rank() == 0) {
       const Traffic& traffic = metered.traffic();
-      std::printf("10 steps: %lld calls, %lld bytes, %.3f ms inside calls\n", static_cast<long long>(traffic.calls),
+      std::printf("10 steps: %lld all-reduces, %lld bytes, %.3f ms inside calls\n",
+                  static_cast<long long>(traffic.calls[static_cast<std::size_t>(ls::Collective::all_reduce)]),
                   static_cast<long long>(traffic.bytes), static_cast<double>(traffic.inside.count()) / 1e6);
     }
   });
