@@ -64,3 +64,14 @@ TEST_CASE("no job secret is an error that says how to get one") {
   CHECK(message_of("").find("LOCKSTEP_SECRET_FILE") != std::string::npos);
   CHECK_THROWS_AS(ls::read_job_secret("/nonexistent/secret"), ls::IoError);
 }
+
+TEST_CASE("a sealed secret is read back, by whoever may read it, and cannot be changed") {
+  const ls::JobSecret secret = ls::make_job_secret();
+  CHECK(ls::make_job_secret() != secret);
+  const ls::FileDescriptor file = ls::seal_job_secret(secret);
+  const std::string path = ls::concat("/proc/", static_cast<long>(getpid()), "/fd/", file.get());
+  CHECK(ls::read_job_secret(path) == secret);
+  const ls::FileDescriptor again(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  CHECK((!again || write(again.get(), "x", 1) < 0));
+  CHECK(ftruncate(file.get(), 0) != 0);
+}
