@@ -73,7 +73,7 @@ LOCKSTEP_ON_DEMAND Digest derive_key(std::span<const std::byte> key, std::span<c
   return derived;
 }
 
-LOCKSTEP_ON_DEMAND void fill_random(std::span<std::byte> bytes) {
+LOCKSTEP_ON_DEMAND void fill_with_random(std::span<std::byte> bytes) {
   if (::RAND_bytes(raw_writable(bytes), static_cast<int>(bytes.size())) != 1) throw crypto_error("give random bytes");
 }
 

@@ -91,7 +91,7 @@ struct ControlFrame {
   std::string text = {};          ///< failure: what happened. peer: the numeric address where it listens.
 
   static constexpr std::size_t mac_bytes = 16;
-  static constexpr std::size_t bytes = 512;
+  static constexpr std::size_t bytes = 1024;
   static constexpr std::size_t signed_bytes = bytes - mac_bytes;
   static constexpr std::size_t text_field = signed_bytes - 56 - host_field;
 
@@ -148,7 +148,7 @@ LOCKSTEP_ON_DEMAND Parsed<ControlFrame> parse_control_frame(std::span<const std:
   frame.kind = static_cast<ControlKind>(kind);
   if (port > 65535) return {{}, "the frame names an impossible port"};
   frame.port = static_cast<std::uint16_t>(port);
-  if (frame.culprit < -1 || frame.culprit >= static_cast<std::int32_t>(max_ranks) || frame.process < 0) {
+  if (frame.culprit < -1 || frame.culprit >= static_cast<std::int32_t>(max_wire_ranks) || frame.process < 0) {
     return {{}, "the frame names an impossible rank or process"};
   }
   return result;

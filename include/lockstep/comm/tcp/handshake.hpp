@@ -31,8 +31,28 @@ struct RankIdentity {
   std::uint64_t epoch = 0;  ///< Which communicator of the job, after failures.
   std::uint32_t version = tcp_protocol_version;
   bool encrypt = false;
+  int sockets_per_peer = 1;
   int process = 0;
   std::string host = {};
+
+  /// The options that both sides must share, in the one word of the hellos.
+  std::uint32_t flags() const {
+    return (encrypt ? flag_encrypt : 0) | static_cast<std::uint32_t>(sockets_per_peer) << 8;
+  }
+
+  /// As a hello, a client's or a server's, names it; the rest is told once it is proved.
+  template <class Hello>
+  static RankIdentity named(const Hello& hello) {
+    RankIdentity result;
+    result.rank = static_cast<int>(hello.rank);
+    result.size = static_cast<int>(hello.size);
+    result.epoch = hello.epoch;
+    result.version = hello.version;
+    result.encrypt = (hello.flags & flag_encrypt) != 0;
+    result.sockets_per_peer = static_cast<int>(hello.flags >> 8 & 255);
+    result.host = "unknown";
+    return result;
+  }
 };
 
 /// "rank 1 (host a, pid 7)".
@@ -81,9 +101,9 @@ class Transcript {
   }
 
  private:
-  std::array<std::byte, 1024> bytes_;
+  std::array<std::byte, 1536> bytes_;
   std::size_t size_ = 0;
-  static_assert(ClientHello::bytes + ServerHello::bytes + ClientProof::bytes + Verdict::bytes + 16 <= 1024);
+  static_assert(ClientHello::bytes + ServerHello::bytes + ClientProof::bytes + Verdict::bytes + 16 <= 1536);
 };
 
 /// What both sides have in common: whole messages in, whole messages out, never a byte more than the message at hand.
@@ -141,14 +161,14 @@ class ClientHandshake : public HandshakeBuffers {
   LOCKSTEP_ON_DEMAND ClientHandshake(const RankIdentity& self, const JobKey& key, int target, Channel channel)
       : key_(key) {
     hello_.version = self.version;
-    hello_.flags = self.encrypt ? flag_encrypt : 0;
+    hello_.flags = self.flags();
     hello_.job = key.job;
     hello_.epoch = self.epoch;
     hello_.rank = static_cast<std::uint32_t>(self.rank);
     hello_.size = static_cast<std::uint32_t>(self.size);
     hello_.target = static_cast<std::uint32_t>(target);
     hello_.channel = channel;
-    fill_random(hello_.nonce);
+    fill_with_random(hello_.nonce);
     own_.process = static_cast<std::uint32_t>(self.process);
     own_.host = self.host;
     send(encode(hello_));
@@ -194,13 +214,7 @@ class ClientHandshake : public HandshakeBuffers {
     }
     transcript_.add(message().last(sizeof(Proof)));
     server_nonce_ = answer.value.nonce;
-    peer_ = {static_cast<int>(answer.value.rank),
-             static_cast<int>(answer.value.size),
-             answer.value.epoch,
-             answer.value.version,
-             (answer.value.flags & flag_encrypt) != 0,
-             0,
-             "unknown"};
+    peer_ = RankIdentity::named(answer.value);
     const auto unproved = encode(own_);
     transcript_.add(std::span(unproved).first(ClientProof::bytes - sizeof(Proof)));
     own_.proof = transcript_.prove(key_.key, "client");
@@ -282,11 +296,11 @@ class ServerHandshake : public HandshakeBuffers {
     transcript_.add(message());
     ServerHello answer;
     answer.version = self_.version;
-    answer.flags = self_.encrypt ? flag_encrypt : 0;
+    answer.flags = self_.flags();
     answer.epoch = self_.epoch;
     answer.rank = static_cast<std::uint32_t>(self_.rank);
     answer.size = static_cast<std::uint32_t>(self_.size);
-    fill_random(nonce_);
+    fill_with_random(nonce_);
     answer.nonce = nonce_;
     const auto unproved = encode(answer);
     transcript_.add(std::span(unproved).first(ServerHello::bytes - sizeof(Proof)));
@@ -303,8 +317,9 @@ class ServerHandshake : public HandshakeBuffers {
     transcript_.add(message().first(ClientProof::bytes - sizeof(Proof)));
     if (!equal_in_constant_time(proof.value.proof, transcript_.prove(key_.key, "client"))) return stop();
     transcript_.add(proof.value.proof);
-    peer_ = {static_cast<int>(hello_.rank),      static_cast<int>(hello_.size),         hello_.epoch,    hello_.version,
-             (hello_.flags & flag_encrypt) != 0, static_cast<int>(proof.value.process), proof.value.host};
+    peer_ = RankIdentity::named(hello_);
+    peer_.process = static_cast<int>(proof.value.process);
+    peer_.host = proof.value.host;
     state_ = State::proved;
     expect(0);
   }

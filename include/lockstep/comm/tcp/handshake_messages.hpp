@@ -43,8 +43,8 @@ struct Channel {
 using Nonce = std::array<std::byte, 32>;
 using Proof = std::array<std::byte, 32>;
 
-inline constexpr std::uint32_t flag_encrypt = 1;
-inline constexpr std::uint32_t max_ranks = 1U << 24;
+inline constexpr std::uint32_t flag_encrypt = 1;  // the bits above the lowest eight count the data connections
+inline constexpr std::uint32_t max_wire_ranks = 1U << 24;
 inline constexpr std::size_t host_field = 64;
 
 /// From the side that connected: who it is, whom it looks for.
@@ -88,7 +88,7 @@ struct Verdict {
   std::string host;
   std::string refusal;
   Proof proof{};
-  static constexpr std::size_t bytes = 512;
+  static constexpr std::size_t bytes = 1024;
   static constexpr std::size_t refusal_field = bytes - 8 - host_field - 32;
 };
 
@@ -131,8 +131,8 @@ LOCKSTEP_ON_DEMAND Parsed<ClientHello> parse_client_hello(std::span<const std::b
   from.bytes(hello.nonce);
   if (!from.good()) return {{}, "the hello is cut off"};
   // Limits that hold in every version; whether the numbers fit this job is judged once the rank has proved itself.
-  if (hello.size == 0 || hello.size > max_ranks) return {{}, "the hello names an impossible number of ranks"};
-  if (hello.rank >= max_ranks || hello.target >= max_ranks) return {{}, "the hello names an impossible rank"};
+  if (hello.size == 0 || hello.size > max_wire_ranks) return {{}, "the hello names an impossible number of ranks"};
+  if (hello.rank >= max_wire_ranks || hello.target >= max_wire_ranks) return {{}, "the hello names an impossible rank"};
   if (kind > 255) return {{}, "the hello names an impossible channel"};
   return result;
 }
@@ -165,8 +165,8 @@ LOCKSTEP_ON_DEMAND Parsed<ServerHello> parse_server_hello(std::span<const std::b
   from.bytes(hello.nonce);
   from.bytes(hello.proof);
   if (!from.good()) return {{}, "the answer is cut off"};
-  if (hello.size == 0 || hello.size > max_ranks) return {{}, "the answer names an impossible number of ranks"};
-  if (hello.rank >= max_ranks) return {{}, "the answer names an impossible rank"};
+  if (hello.size == 0 || hello.size > max_wire_ranks) return {{}, "the answer names an impossible number of ranks"};
+  if (hello.rank >= max_wire_ranks) return {{}, "the answer names an impossible rank"};
   return result;
 }
 

@@ -3,7 +3,6 @@
 
 #include <lockstep/core/deadline.hpp>
 #include <lockstep/core/error.hpp>
-#include <lockstep/core/file.hpp>
 #include <lockstep/core/on_demand.hpp>
 
 #include <arpa/inet.h>
@@ -15,8 +14,8 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,24 +76,39 @@ LOCKSTEP_ON_DEMAND std::string resolver_text(int code, int system_code) {
   return code == EAI_SYSTEM ? std::strerror(system_code) : ::gai_strerror(code);
 }
 
+/// A numeric address; nothing when the text is something else. Asks nobody.
+LOCKSTEP_ON_DEMAND std::optional<SocketAddress> numeric_address(const std::string& host, int port) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  const std::string service = concat(port);
+  if (port < 0 || port > 65535 || ::getaddrinfo(host.c_str(), service.c_str(), &hints, &found) != 0) return {};
+  std::optional<SocketAddress> address;
+  if (found->ai_family == AF_INET || found->ai_family == AF_INET6) {
+    address.emplace();
+    std::memcpy(&address->storage, found->ai_addr, found->ai_addrlen);
+    address->length = found->ai_addrlen;
+  }
+  ::freeaddrinfo(found);
+  return address;
+}
+
 /// All addresses of a host name or numeric address. A name server that does not answer is asked until the deadline, a
 /// name that does not exist for ten seconds (clusters publish the names of fresh hosts late); a single question may
 /// take as long as the system's resolver allows. Throws CommunicationError.
 LOCKSTEP_ON_DEMAND std::vector<SocketAddress> resolve(const std::string& host, int port, const Deadline& deadline) {
   if (port < 0 || port > 65535) throw ArgumentError(concat("tcp: port ", port, " is not between 0 and 65535"));
+  if (const auto address = numeric_address(host, port)) return {*address};
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_NUMERICHOST;  // no question to anyone when the address is a number
+  hints.ai_flags = AI_ADDRCONFIG;
   const std::string service = concat(port);
   const Deadline unknown = deadline.at_most(std::chrono::seconds(10));
   for (;;) {
     addrinfo* found = nullptr;
     int code = ::getaddrinfo(host.c_str(), service.c_str(), &hints, &found);
-    if (code != 0 && hints.ai_flags == AI_NUMERICHOST) {
-      hints.ai_flags = AI_ADDRCONFIG;
-      code = ::getaddrinfo(host.c_str(), service.c_str(), &hints, &found);
-    }
     const int system_code = errno;
     if (code == 0) {
       std::vector<SocketAddress> addresses;
@@ -118,22 +132,6 @@ LOCKSTEP_ON_DEMAND std::vector<SocketAddress> resolve(const std::string& host, i
     const timespec pause{0, 100'000'000};
     ::nanosleep(&pause, nullptr);
   }
-}
-
-/// The address of the local interface through which `destination` is reached. Nothing is sent.
-LOCKSTEP_ON_DEMAND SocketAddress address_toward(const SocketAddress& destination) {
-  const FileDescriptor socket(::socket(destination.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  SocketAddress target = destination;
-  if (target.port() == 0) target.set_port(9);
-  SocketAddress local;
-  local.length = sizeof local.storage;
-  if (!socket || ::connect(socket.get(), target.get(), target.length) != 0 ||
-      ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&local.storage), &local.length) != 0) {
-    throw CommunicationError(concat("tcp: no network interface leads to ", destination.host(), ": ",
-                                    std::strerror(errno), "; check the address and the routes of this host"));
-  }
-  local.set_port(0);
-  return local;
 }
 
 }  // namespace lockstep::detail

@@ -97,7 +97,7 @@ LOCKSTEP_ON_DEMAND FileDescriptor listen_on(const SocketAddress& address, const 
       continue;
     }
     const char* advice = code == EADDRINUSE      ? "; another program or job holds this port: give this job another "
-                                                   "master_port, or end the other one"
+                                                   "master_port, or end the other one (two rank 0?)"
                          : code == EADDRNOTAVAIL ? "; the address belongs to no interface of this host: start rank 0 "
                                                    "on the host that has it, or set bind_address"
                          : code == EACCES        ? "; ports below 1024 are reserved: take a higher one"
@@ -107,10 +107,10 @@ LOCKSTEP_ON_DEMAND FileDescriptor listen_on(const SocketAddress& address, const 
 }
 
 /// Where a socket is bound.
-LOCKSTEP_ON_DEMAND SocketAddress local_address(const FileDescriptor& socket) {
+LOCKSTEP_ON_DEMAND SocketAddress local_address(int socket) {
   SocketAddress address;
   address.length = sizeof address.storage;
-  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address.storage), &address.length) != 0) {
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&address.storage), &address.length) != 0) {
     throw CommunicationError(concat("tcp: cannot learn the address of a socket: ", std::strerror(errno)));
   }
   return address;
