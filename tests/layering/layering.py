@@ -20,8 +20,13 @@ ONLY = {
     "io": ["core", "tensor"],
 }
 
-# Headers that need a compiler or library that may be absent. They are installed, and probed where it is there.
-OPTIONAL = re.compile(r"(\.cuh|/cuda/.*|^lockstep/(cuda|mpi)\.hpp|/comm/(mpi|nccl)\.hpp|/tensor/cuda\.hpp)$")
+# Headers that need a compiler or library that may be absent, by what they need. They are installed, and probed and
+# tested where it is there.
+OPTIONAL = {
+    "cuda": re.compile(r"\.cuh$|/cuda/|^lockstep/cuda\.hpp$|/comm/nccl\.hpp$|/tensor/cuda\.hpp$"),
+    "mpi": re.compile(r"^lockstep/mpi\.hpp$|/comm/mpi(\.hpp$|/)|/cpu_mpi\.hpp$"),
+    "openssl": re.compile(r"^lockstep/cluster\.hpp$|/comm/tcp(\.hpp$|/)|/comm/cluster\.hpp$|/cpu_cluster\.hpp$"),
+}
 
 HEADER_LIMIT = 500  # lines
 
@@ -95,13 +100,15 @@ class Tree:
         return all(not line or line.startswith("#") for line in lines)
 
     def expected_lists(self):
-        """Header and test lists as the tree has them, per folder."""
+        """Header and test lists as the tree has them, per folder, or per what they need."""
         headers = {folder: [] for folder in ["", *LAYERS]}
-        optional = []
+        optional = {need: [] for need in OPTIONAL}
+        optional_tests = {need: [] for need in OPTIONAL}
         for path in self.headers:
             relative = path.relative_to(self.include)
-            if OPTIONAL.search(relative.as_posix()):
-                optional.append(relative.as_posix())
+            need = need_of(relative.as_posix())
+            if need:
+                optional[need].append(relative.as_posix())
                 continue
             parts = relative.parts[1:]
             folder = parts[0] if len(parts) > 1 else ""
@@ -109,11 +116,24 @@ class Tree:
         tests = {}
         for folder in [*LAYERS, "static", "vectors"]:
             base = self.root / "tests" / folder
-            tests[folder] = [p.relative_to(base).as_posix() for p in self.files
-                             if base in p.parents and p.suffix == ".cpp"]
+            tests[folder] = []
+            for path in self.files:
+                if base not in path.parents or path.suffix != ".cpp":
+                    continue
+                name = path.relative_to(base).as_posix()
+                need = need_of(f"lockstep/{folder}/{path.relative_to(base).with_suffix('.hpp').as_posix()}")
+                if need:
+                    optional_tests[need].append(f"{folder}/{name}")
+                else:
+                    tests[folder].append(name)
         tests["umbrella"] = [p.name for p in self.files
                              if p.parent == self.root / "tests" and p.suffix == ".cpp" and p.name != "main.cpp"]
-        return headers, optional, tests
+        return headers, optional, tests, optional_tests
+
+
+def need_of(header):
+    """What a header needs besides a C++ compiler, or None."""
+    return next((need for need, pattern in OPTIONAL.items() if pattern.search(header)), None)
 
 
 def layers(tree):
@@ -199,20 +219,16 @@ def read_lists(path, variable):
     return {folder: re.findall(r"'([^']+)'", names) for folder, names in entries}
 
 
-def read_list(path, variable):
-    block = re.search(rf"^{variable} = \[(.*?)\]", path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    return re.findall(r"'([^']+)'", block.group(1))
-
-
 def lists(tree):
     """The lists of headers and tests equal the tree (bring them up to date: layering.py --write-lists)."""
-    headers, optional, tests = tree.expected_lists()
+    headers, optional, tests, optional_tests = tree.expected_lists()
     include_build = tree.root / "include" / "meson.build"
     tests_build = tree.root / "tests" / "meson.build"
     for path, listed, expected in [
         (include_build, read_lists(include_build, "headers"), headers),
-        (include_build, {"optional": read_list(include_build, "optional_headers")}, {"optional": optional}),
+        (include_build, read_lists(include_build, "optional_headers"), optional),
         (tests_build, read_lists(tests_build, "tests"), tests),
+        (tests_build, read_lists(tests_build, "optional_tests"), optional_tests),
     ]:
         for folder in sorted(set(listed) | set(expected)):
             have, want = listed.get(folder, []), expected.get(folder, [])
@@ -259,18 +275,17 @@ def meson_dictionary(variable, entries):
 
 
 def write_lists(tree):
-    headers, optional, tests = tree.expected_lists()
+    headers, optional, tests, optional_tests = tree.expected_lists()
     include_build = tree.root / "include" / "meson.build"
     tests_build = tree.root / "tests" / "meson.build"
-    for path, replacements in [
-        (include_build, [("headers", r"\{\n.*?^\}", meson_dictionary("headers", headers)),
-                         ("optional_headers", r"\[.*?\]",
-                          "\n".join(["optional_headers = [", *(f"  '{name}'," for name in optional), "]"]))]),
-        (tests_build, [("tests", r"\{\n.*?^\}", meson_dictionary("tests", tests))]),
+    for path, variables in [
+        (include_build, {"headers": headers, "optional_headers": optional}),
+        (tests_build, {"tests": tests, "optional_tests": optional_tests}),
     ]:
         old = new = path.read_text(encoding="utf-8")
-        for variable, pattern, value in replacements:
-            new = re.sub(rf"^{variable} = {pattern}", lambda _: value, new, count=1, flags=re.DOTALL | re.MULTILINE)
+        for variable, entries in variables.items():
+            new = re.sub(rf"^{variable} = \{{\n.*?^\}}", lambda _: meson_dictionary(variable, entries), new, count=1,
+                         flags=re.DOTALL | re.MULTILINE)
         if new != old:
             path.write_text(new, encoding="utf-8")
             print(f"wrote {tree.name(path)}")
