@@ -12,8 +12,9 @@
 //
 // Between any two ranks there are one control connection, one for send and receive (`messages`), and
 // TcpOptions::sockets_per_peer for collectives (`data`): equal indices on both sides are the two ends of one
-// connection. All are non-blocking, with TCP_NODELAY and TCP_USER_TIMEOUT = suspect_after set; nothing was written to
-// `messages` and `data` yet, and nothing unread is in `control`. A stream is not for two threads at a time; different
+// connection. All are non-blocking, with TCP_NODELAY and TCP_USER_TIMEOUT = suspect_after set, and nothing was written
+// to `messages` and `data` yet. Read every stream until it would block before the first wait: what a faster rank has
+// sent may be inside TLS already, where poll does not see it. A stream is not for two threads at a time; different
 // streams are.
 #pragma once
 

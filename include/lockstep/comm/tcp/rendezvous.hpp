@@ -7,6 +7,7 @@
 #include <lockstep/comm/tcp/address_file.hpp>
 #include <lockstep/comm/tcp/admission.hpp>
 #include <lockstep/comm/tcp/connector.hpp>
+#include <lockstep/comm/tcp/last_frame.hpp>
 #include <lockstep/comm/tcp/mesh.hpp>
 #include <lockstep/comm/tcp/tcp_options.hpp>
 #include <lockstep/comm/tcp/tcp_socket.hpp>
@@ -20,7 +21,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -107,6 +107,7 @@ class Meeting {
     switch (arrival.channel.kind) {
       case ChannelKind::control:
         other.control = ControlChannel(std::move(arrival.stream), arrival.keys);
+        if (is_host() || other.rank == 0) unheard_.push_back(other.rank);
         break;
       case ChannelKind::messages:
         other.messages = std::move(arrival.stream);
@@ -225,6 +226,7 @@ class Meeting {
     for (std::size_t i = 0; i < watched_ranks_.size(); ++i) {
       if (watched_[first_control + i].revents != 0) listen_to(watched_ranks_[i]);
     }
+    for (const int rank : std::exchange(unheard_, {})) listen_to(rank);
     is_host() ? host_step() : guest_step();
     if (!finished_ && deadline_.passed()) throw CommunicationError(overdue());
     if (!connectors_.empty() && links_deadline_.passed()) throw CommunicationError(unreachable());
@@ -416,7 +418,8 @@ class Meeting {
                      " connections were turned away that did not prove to be of this job (another secret or job id?)");
     }
     if (!late_.empty()) text += concat("; ", late_);
-    if (house_.is_loopback()) text += "; rank 0 listens on the loopback interface, which no other host can reach";
+    if (house_.is_loopback() && !table_sent_)
+      text += "; rank 0 listens on the loopback interface, which no other host can reach";
     return text + "; look for what these ranks printed, or raise TcpOptions::connect_deadline";
   }
 
@@ -439,43 +442,16 @@ class Meeting {
                   " in time: ", connector.obstacle(), advice);
   }
 
-  /// Tells the others why this rank gives up, and waits a moment until they have heard it.
+  /// Tells the others why this rank gives up.
   LOCKSTEP_ON_DEMAND void tell(std::string_view reason) noexcept {
-    try {
-      const Deadline patience = Deadline::after(std::chrono::seconds(1));
-      std::vector<int> ranks;
-      for (int rank = 0; rank < (is_host() ? options_.size : 1); ++rank) {
-        if (!peer(rank).control || told_by_host_) continue;
-        ControlFrame frame{.kind = ControlKind::failure};
-        frame.text = reason;
-        send(rank, frame);
-        ranks.push_back(rank);
-      }
-      while (!ranks.empty() && !patience.passed()) {
-        std::vector<pollfd> list;
-        for (const int rank : ranks) {
-          const bool unsent = peer(rank).control.unsent() > 0;
-          list.push_back({peer(rank).control.descriptor(), static_cast<short>(unsent ? POLLIN | POLLOUT : POLLIN), 0});
-        }
-        wait_for_any(list, patience);
-        std::erase_if(ranks, [&](int rank) { return has_heard(peer(rank).control); });
-      }
-    } catch (const Error&) {  // they will see the connection end
+    if (told_by_host_) return;
+    ControlFrame frame{.kind = ControlKind::failure, .epoch = options_.epoch};
+    frame.text = reason;
+    std::vector<ControlChannel*> channels;
+    for (int rank = 0; rank < (is_host() ? options_.size : 1); ++rank) {
+      if (peer(rank).control) channels.push_back(&peer(rank).control);
     }
-  }
-
-  /// Sends the rest and reads until the other side ends: unread bytes would destroy what is on its way to it.
-  LOCKSTEP_ON_DEMAND bool has_heard(ControlChannel& control) {
-    if (control.unsent() > 0) {
-      if (!control.flush()) return true;
-      if (control.unsent() == 0) control.stream().finish_writing();
-    }
-    std::array<std::byte, 4096> rest;
-    for (;;) {
-      const std::ptrdiff_t count = control.stream().read_some(rest);
-      if (count == stream_would_block) return false;
-      if (count < 0) return true;
-    }
+    send_last_frame(std::move(channels), frame, Deadline::after(std::chrono::seconds(1)));
   }
 
   const TcpOptions& options_;
@@ -490,6 +466,7 @@ class Meeting {
   std::optional<PublishedAddress> published_;
   std::vector<pollfd> watched_;
   std::vector<int> watched_ranks_;
+  std::vector<int> unheard_;    // new control connections: TLS may hold bytes of theirs that no wait will tell of
   SocketAddress house_;         // where this rank listens
   SocketAddress host_address_;  // where this rank reached rank 0
   std::string late_;            // a rank of another epoch that was turned away
