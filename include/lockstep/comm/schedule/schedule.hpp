@@ -29,7 +29,7 @@ constexpr Place scratch_at(std::uint64_t begin) { return {Space::scratch, begin}
 
 /// What becomes of the elements that arrive: they are stored, or combined with the rank's own as the left operand (they
 /// come from lower ranks) or as the right one.
-enum class Arrival : std::uint8_t { stored, left, right };
+enum class OnArrival : std::uint8_t { store, as_left, as_right };
 
 /// One message to `peer`, of `count` elements.
 struct SendMessage {
@@ -45,7 +45,7 @@ struct ReceiveMessage {
   Place own;
   std::uint64_t count = 0;
   int peer = 0;
-  Arrival arrival = Arrival::stored;
+  OnArrival arrival = OnArrival::store;
   bool completes = false;
 };
 
@@ -141,16 +141,17 @@ class MessageSchedule {
     if (count > 0) sends_.push_back({from, count, peer});
   }
   void receive(int peer, Place to, std::uint64_t count) {
-    if (count > 0) receives_.push_back({to, to, count, peer, Arrival::stored, false});
+    if (count > 0) receives_.push_back({to, to, count, peer, OnArrival::store, false});
   }
-  /// The arriving elements come from lower ranks (`Arrival::left`) or higher ones and are combined with those at `own`.
-  void receive_combined(int peer, Arrival arrival, Place own, Place to, std::uint64_t count, bool completes) {
+  /// The arriving elements come from lower ranks (`OnArrival::as_left`) or higher ones and are combined with those at
+  /// `own`.
+  void receive_combined(int peer, OnArrival arrival, Place own, Place to, std::uint64_t count, bool completes) {
     if (count > 0) receives_.push_back({to, own, count, peer, arrival, completes});
   }
 
   /// A message without elements.
   void send_signal(int peer) { sends_.push_back({output_at(0), 0, peer}); }
-  void receive_signal(int peer) { receives_.push_back({output_at(0), output_at(0), 0, peer, Arrival::stored, false}); }
+  void receive_signal(int peer) { receives_.push_back({output_at(0), output_at(0), 0, peer, OnArrival::store, false}); }
 
   /// Adds an operand to the next `combine`.
   void operand(Place place) { operands_.push_back(place); }

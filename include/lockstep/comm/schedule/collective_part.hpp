@@ -9,14 +9,19 @@
 namespace lockstep::detail {
 
 /// One rank's part in a collective.
-struct Part {
+struct CollectivePart {
   int rank = 0;
   int size = 1;
   /// Elements of the buffer (all_reduce, reduce, broadcast), or of one rank's piece (the others).
   std::uint64_t count = 0;
-  /// Elements in 64 bytes: vectors are cut at multiples of it where the ranks may choose.
-  std::uint64_t line = 1;
+  std::size_t element = 4;  ///< Bytes of an element.
   int root = 0;
+  /// Partial results are not sent: for types that are accumulated in a wider one and rounded once.
+  bool one_pass = false;
+
+  /// Elements in 64 bytes: vectors are cut at multiples of it where the ranks may choose.
+  constexpr std::uint64_t line() const { return element >= 64 ? 1 : 64 / element; }
+  constexpr std::uint64_t bytes() const { return count * element; }
 
   constexpr std::uint64_t pieces() const { return count * static_cast<std::uint64_t>(size); }
   constexpr std::uint64_t piece_at(int owner) const { return count * static_cast<std::uint64_t>(owner); }
@@ -27,10 +32,6 @@ struct Part {
   }
   constexpr int before(int distance) const { return rank >= distance ? rank - distance : rank - distance + size; }
 };
-
-constexpr std::uint64_t elements_per_line(std::size_t element_bytes) {
-  return element_bytes >= 64 ? 1 : 64 / element_bytes;
-}
 
 /// Where slice `index` of `slices` begins; `index == slices` gives the end. Slices of slices need no other function:
 /// the slices [2k, 2k + 2) of 2n are slice k of n. Counts stay below 2^44 and slices below 2^16, so nothing overflows.

@@ -1,0 +1,174 @@
+// Which algorithm for which size: the one that the cost model finds fastest. All ranks know the same, so all choose
+// alike.
+#pragma once
+
+#include <lockstep/comm/schedule/all_gather.hpp>
+#include <lockstep/comm/schedule/collective_part.hpp>
+#include <lockstep/comm/schedule/halving.hpp>
+#include <lockstep/comm/schedule/link_model.hpp>
+#include <lockstep/comm/schedule/sliced_all_reduce.hpp>
+
+#include <algorithm>
+#include <cstdint>
+
+namespace lockstep::detail {
+
+enum class Algorithm : std::uint8_t {
+  direct,
+  recursive_doubling,
+  sliced,  ///< `parameter`: halvings
+  tree,    ///< all_reduce: tree_reduce and binomial_broadcast
+  dissemination,
+  scatter_all_gather,
+  chain,  ///< `parameter`: segments
+};
+
+constexpr const char* to_string(Algorithm algorithm) {
+  switch (algorithm) {
+    case Algorithm::direct:
+      return "direct";
+    case Algorithm::recursive_doubling:
+      return "recursive doubling";
+    case Algorithm::sliced:
+      return "sliced";
+    case Algorithm::tree:
+      return "tree";
+    case Algorithm::dissemination:
+      return "dissemination";
+    case Algorithm::scatter_all_gather:
+      return "scatter and all-gather";
+    case Algorithm::chain:
+      return "chain";
+  }
+  return "unknown";
+}
+
+struct Choice {
+  Algorithm algorithm = Algorithm::direct;
+  int parameter = 0;
+  std::uint64_t picoseconds = ~std::uint64_t{0};
+
+  constexpr void consider(Algorithm candidate, int with, std::uint64_t time) {
+    if (time < picoseconds) *this = {candidate, with, time};
+  }
+};
+
+/// Vectors above this are not sent whole to everyone: it bounds scratch, and products of the model stay below 2^64.
+inline constexpr std::uint64_t direct_limit_bytes = std::uint64_t{1} << 20;
+
+constexpr std::uint64_t ranks_of(const CollectivePart& part) { return static_cast<std::uint64_t>(part.size); }
+constexpr std::uint64_t height_of(const CollectivePart& part) {
+  return static_cast<std::uint64_t>(tree_height(part.size));
+}
+
+/// The time of halving_reduce_scatter over `bytes`.
+constexpr std::uint64_t sliced_reduce_time(const CollectivePart& part, const LinkModel& link, int halvings,
+                                           std::uint64_t bytes) {
+  const std::uint64_t blocks = ranks_of(part) >> halvings, slice = bytes / ranks_of(part);
+  std::uint64_t time = link.step(blocks - 1, (blocks - 1) * slice) + link.combine((ranks_of(part) - 1) * slice);
+  for (int step = 1; step <= halvings; ++step) time += link.step(1, bytes >> step);
+  return time;
+}
+
+constexpr std::uint64_t sliced_all_reduce_time(const CollectivePart& part, const LinkModel& link, int halvings) {
+  const std::uint64_t blocks = ranks_of(part) >> halvings, slice = part.bytes() / ranks_of(part);
+  std::uint64_t time = sliced_reduce_time(part, link, halvings, part.bytes());
+  for (int step = 1; step <= halvings; ++step) time += link.step(1, part.bytes() >> step);
+  if (blocks <= static_cast<std::uint64_t>(direct_all_gather_limit))
+    return time + link.step(blocks - 1, (blocks - 1) * slice);
+  return time + static_cast<std::uint64_t>(tree_height(static_cast<int>(blocks))) * link.alpha() +
+         (blocks - 1) * slice * link.beta_picoseconds_per_byte;
+}
+
+/// The time of recursive doubling. Messages to several ranks of a larger sibling hide in the steps that the sender
+/// skips.
+constexpr std::uint64_t recursive_doubling_time(const CollectivePart& part, const LinkModel& link) {
+  const std::uint64_t step = link.step(1, part.bytes()) + link.combine(part.bytes());
+  std::uint64_t time = 0;
+  for (int width = 1; width < part.size; width *= 2) {
+    time += step;
+    const int right = part.size % (2 * width) - width;  // ranks of the tail's right child, if it is not full
+    if (right <= 0) continue;
+    const auto messages = static_cast<std::uint64_t>((width + right - 1) / right);
+    const std::uint64_t sending = link.step(messages, messages * part.bytes());
+    const std::uint64_t skipped = time - static_cast<std::uint64_t>(tree_height(right)) * step;
+    time += sending > skipped ? sending - skipped : 0;
+  }
+  return time;
+}
+
+constexpr Choice choose_all_reduce(const CollectivePart& part, const LinkModel& link) {
+  Choice choice;
+  const std::uint64_t bytes = part.bytes(), others = ranks_of(part) - 1;
+  if (bytes <= direct_limit_bytes) {
+    choice.consider(Algorithm::direct, 0, link.step(others, others * bytes) + link.combine(others * bytes));
+  }
+  choice.consider(Algorithm::sliced, 0, sliced_all_reduce_time(part, link, 0));
+  if (part.one_pass) return choice;
+  for (int halvings = 1; halvings <= HalvingLayout::most_halvings(part.size); ++halvings) {
+    choice.consider(Algorithm::sliced, halvings, sliced_all_reduce_time(part, link, halvings));
+  }
+  choice.consider(Algorithm::recursive_doubling, 0, recursive_doubling_time(part, link));
+  choice.consider(Algorithm::tree, 0, height_of(part) * (2 * link.step(1, bytes) + link.combine(bytes)));
+  return choice;
+}
+
+constexpr Choice choose_reduce_scatter(const CollectivePart& part, const LinkModel& link) {
+  Choice choice;
+  const int most = part.one_pass ? 0 : HalvingLayout::most_halvings(part.size);
+  for (int halvings = 0; halvings <= most; ++halvings) {
+    const std::uint64_t bytes = part.bytes() * ranks_of(part);
+    choice.consider(Algorithm::sliced, halvings,
+                    sliced_reduce_time(part, link, halvings, bytes) + (halvings > 0 ? link.combine(bytes) : 0));
+  }
+  return choice;
+}
+
+/// `bytes`: of all pieces.
+constexpr Choice choose_all_gather(const CollectivePart& part, const LinkModel& link, std::uint64_t bytes) {
+  Choice choice;
+  const std::uint64_t others = ranks_of(part) - 1, moved = bytes / ranks_of(part) * others;
+  choice.consider(Algorithm::direct, 0, link.step(others, moved));
+  choice.consider(Algorithm::dissemination, 0, height_of(part) * link.alpha() + moved * link.beta_picoseconds_per_byte);
+  return choice;
+}
+
+constexpr Choice choose_reduce(const CollectivePart& part, const LinkModel& link) {
+  Choice choice;
+  const std::uint64_t bytes = part.bytes(), slice = bytes / ranks_of(part);
+  const int most = part.one_pass ? 0 : HalvingLayout::most_halvings(part.size);
+  for (int halvings = 0; halvings <= most; ++halvings) {
+    const std::uint64_t blocks = ranks_of(part) >> halvings;
+    std::uint64_t time = sliced_reduce_time(part, link, halvings, bytes) + link.step(blocks - 1, (blocks - 1) * slice);
+    for (int step = 1; step <= halvings; ++step) time += link.step(1, bytes >> step);
+    choice.consider(Algorithm::sliced, halvings, time);
+  }
+  if (!part.one_pass) {
+    choice.consider(Algorithm::tree, 0, height_of(part) * (link.step(1, bytes) + link.combine(bytes)));
+  }
+  return choice;
+}
+
+constexpr Choice choose_broadcast(const CollectivePart& part, const LinkModel& link) {
+  Choice choice;
+  const std::uint64_t bytes = part.bytes(), moved = bytes / ranks_of(part) * (ranks_of(part) - 1);
+  choice.consider(Algorithm::tree, 0, height_of(part) * link.step(1, bytes));
+  choice.consider(Algorithm::scatter_all_gather, 0,
+                  2 * (height_of(part) * link.alpha() + moved * link.beta_picoseconds_per_byte));
+  for (int segments = 1; segments <= 1024; segments *= 2) {
+    const auto count = static_cast<std::uint64_t>(segments);
+    choice.consider(Algorithm::chain, segments, (ranks_of(part) + count - 2) * link.step(1, bytes / count));
+  }
+  return choice;
+}
+
+/// For gather and scatter.
+constexpr Choice choose_gather(const CollectivePart& part, const LinkModel& link) {
+  Choice choice;
+  const std::uint64_t others = ranks_of(part) - 1, moved = others * part.bytes();
+  choice.consider(Algorithm::direct, 0, link.step(others, moved));
+  choice.consider(Algorithm::tree, 0, height_of(part) * link.alpha() + moved * link.beta_picoseconds_per_byte);
+  return choice;
+}
+
+}  // namespace lockstep::detail
