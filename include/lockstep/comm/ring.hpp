@@ -83,6 +83,8 @@ class RingTransport {
     return entry->base + static_cast<std::size_t>(peer) * entry->part + location.offset;
   }
 
+  int reserve(std::size_t offset, std::size_t bytes) const { return reserve_pages(links_.control, offset, bytes); }
+
   bool is_owner() const { return ::getpid() == process_; }
 
   LOCKSTEP_ON_DEMAND int find_dead(const ControlPage& page) {
@@ -125,8 +127,8 @@ class Ring : public detail::EngineCommunicator<detail::HostEngine<detail::RingTr
 
   /// Meets the other ranks; throws CommunicationError when they do not all come in time.
   LOCKSTEP_ON_DEMAND explicit Ring(const RingOptions& options) : EngineCommunicator(meet(options)), options_(options) {
-    const int status = detail::reserve_pages(engine().transport().control(), engine().page().staging_offset(rank()),
-                                             engine().page().staging_bytes());
+    const int status =
+        engine().transport().reserve(engine().page().staging_offset(rank()), engine().page().staging_bytes());
     check_everywhere(status, options.staging_bytes);
   }
   LOCKSTEP_ON_DEMAND explicit Ring(const LaunchEnvironment& environment) : Ring(RingOptions::from(environment)) {}
@@ -185,7 +187,7 @@ class Ring : public detail::EngineCommunicator<detail::HostEngine<detail::RingTr
         options.rank, detail::meet_ring({options.rank, options.size, options.name, options.secret,
                                          options.staging_bytes, Deadline::after(options.connect_deadline)}));
     transport.control_mapping =
-        detail::map_shared(transport.control(), detail::ControlPage::bytes(options.size, options.staging_bytes));
+        detail::map_shared(transport.control(), detail::ControlPage::bytes(options.size, options.staging_bytes), true);
     std::byte* base = transport.control_mapping.data();
     if (base == nullptr) {
       throw CommunicationError(

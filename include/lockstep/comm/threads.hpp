@@ -5,6 +5,7 @@
 #include <lockstep/comm/call/split_plan.hpp>
 #include <lockstep/comm/communicator.hpp>
 #include <lockstep/comm/host/host_engine.hpp>
+#include <lockstep/comm/host/mapping.hpp>
 #include <lockstep/core/chrono.hpp>
 #include <lockstep/core/error.hpp>
 #include <lockstep/core/on_demand.hpp>
@@ -37,7 +38,7 @@ namespace detail {
 struct ThreadGroupState {
   LOCKSTEP_ON_DEMAND ThreadGroupState(int size, const ThreadGroupOptions& chosen)
       : options(chosen),
-        memory(ControlPage::bytes(size, 0)),
+        memory(map_private(ControlPage::bytes(size, 0))),
         page(memory.data(), size, 0),
         taken(static_cast<std::size_t>(size)) {
     const cpu_set_t processors = allowed_processors();
@@ -45,7 +46,7 @@ struct ThreadGroupState {
   }
 
   ThreadGroupOptions options;
-  AlignedMemory memory;
+  Mapping memory;
   ControlPage page;
   std::vector<std::atomic<bool>> taken;
 };
@@ -59,6 +60,7 @@ struct ThreadTransport {
   std::byte* reach(int, Location location, std::size_t) const {
     return std::bit_cast<std::byte*>(static_cast<std::uintptr_t>(location.offset));
   }
+  int reserve(std::size_t, std::size_t) const { return 0; }
   bool is_owner() const { return true; }
   int find_dead(const ControlPage&) const { return -1; }
 

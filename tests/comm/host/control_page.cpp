@@ -39,6 +39,14 @@ TEST_CASE("what ranks write lies on lines of their own, inside the memory, and d
     CHECK(page.staging(rank, 6) == page.staging(rank, 0));
     end += staging;
   }
+  for (int from = 0; from < size; ++from) {
+    for (int to = 0; to < size; ++to) {
+      CHECK(page.channel_offset(from, to) % 4096 == 0);
+      CHECK(page.channel_offset(from, to) >= end);
+      CHECK(page.channel(from, to) == memory.data() + page.channel_offset(from, to));
+      end = page.channel_offset(from, to) + page.channel_bytes();
+    }
+  }
   CHECK(end == memory.size());
 }
 

@@ -14,6 +14,7 @@ struct WithoutReach {
   static constexpr ls::FutexScope scope = ls::FutexScope::process;
   Location locate(const std::byte*, std::size_t) const { return {}; }
   bool is_owner() const { return true; }
+  int reserve(std::size_t, std::size_t) const { return 0; }
   int find_dead(const ControlPage&) const { return -1; }
 };
 

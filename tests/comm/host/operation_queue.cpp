@@ -16,8 +16,10 @@ namespace {
 /// Two ranks in one thread: nothing in a queue waits, so every interleaving can be played by hand.
 struct TwoRanks {
   lockstep::Shared<ThreadGroupState> group = lockstep::Shared<ThreadGroupState>::make(2, ls::ThreadGroupOptions{});
-  OperationQueue<ThreadTransport> first{ThreadTransport{group}, group->page, 0};
-  OperationQueue<ThreadTransport> second{ThreadTransport{group}, group->page, 1};
+  Member<ThreadTransport> first_member{ThreadTransport{group}, group->page, 0};
+  Member<ThreadTransport> second_member{ThreadTransport{group}, group->page, 1};
+  OperationQueue<ThreadTransport> first{first_member};
+  OperationQueue<ThreadTransport> second{second_member};
 };
 
 Call sum_of(std::vector<float>& values) {
@@ -101,23 +103,6 @@ TEST_CASE("a disagreement is an error for whoever looks, and stays one") {
   ranks.second.post(sum_of(b));
   CHECK_THROWS_AS(ranks.first.advance(), ls::CommunicationError);
   CHECK_THROWS_AS(ranks.second.advance(), ls::CommunicationError);
-  CHECK_THROWS_AS(ranks.first.require_no_error(), ls::CommunicationError);
-  CHECK_THROWS_AS(ranks.second.require_usable(), ls::CommunicationError);
-}
-
-TEST_CASE("a rank that leaves with work undone is a failure, one that leaves after it is not") {
-  TwoRanks tidy, untidy;
-  std::vector<float> a(10);
-  tidy.first.leave(false);
-  CHECK(!tidy.second.failure_seen());
-  CHECK_THROWS_AS(tidy.first.require_usable(), ls::CommunicationError);
-  untidy.first.post(sum_of(a));
-  untidy.first.leave(false);
-  CHECK(untidy.second.failure_seen());
-  try {
-    untidy.second.require_usable();
-    CHECK(false);
-  } catch (const ls::CommunicationError& error) {
-    CHECK(std::string(error.what()) == "threads: rank 0 reported: rank 0 left while 1 of its operations were pending");
-  }
+  CHECK_THROWS_AS(ranks.first_member.require_no_error(), ls::CommunicationError);
+  CHECK_THROWS_AS(ranks.second_member.fail_with_group(""), ls::CommunicationError);
 }

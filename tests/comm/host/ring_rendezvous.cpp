@@ -1,6 +1,6 @@
 #include "../processes.hpp"
-#include <lockstep/comm/ring.hpp>
 #include <lockstep/comm/host/ring_rendezvous.hpp>
+#include <lockstep/comm/ring.hpp>
 
 #include <doctest/doctest.h>
 

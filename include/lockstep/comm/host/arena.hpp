@@ -2,7 +2,7 @@
 // cannot be truncated under a reader, and is gone when the last process that maps it is.
 #pragma once
 
-#include <lockstep/core/error.hpp>
+#include <lockstep/comm/host/mapping.hpp>
 #include <lockstep/core/file.hpp>
 #include <lockstep/core/on_demand.hpp>
 #include <lockstep/core/shared.hpp>
@@ -19,35 +19,6 @@
 #include <vector>
 
 namespace lockstep::detail {
-
-/// A mapping of shared memory that unmaps itself.
-class Mapping {
- public:
-  Mapping() = default;
-  Mapping(std::byte* base, std::size_t bytes) : base_(base), bytes_(bytes) {}
-  Mapping(Mapping&& other) noexcept
-      : base_(std::exchange(other.base_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
-  Mapping& operator=(Mapping&& other) noexcept {
-    if (this != &other) {
-      unmap();
-      base_ = std::exchange(other.base_, nullptr);
-      bytes_ = std::exchange(other.bytes_, 0);
-    }
-    return *this;
-  }
-  ~Mapping() { unmap(); }
-
-  std::byte* data() const { return base_; }
-  std::size_t size() const { return bytes_; }
-
- private:
-  void unmap() {
-    if (base_ != nullptr) ::munmap(base_, bytes_);
-  }
-
-  std::byte* base_ = nullptr;
-  std::size_t bytes_ = 0;
-};
 
 inline constexpr std::size_t huge_page = std::size_t{2} << 20;
 
@@ -68,11 +39,11 @@ inline bool is_sealed_memory(const FileDescriptor& memory, std::size_t bytes) {
   return seals >= 0 && (seals & (F_SEAL_SHRINK | F_SEAL_GROW)) == (F_SEAL_SHRINK | F_SEAL_GROW);
 }
 
-/// Maps shared memory; an empty result and errno when the system refuses.
-LOCKSTEP_ON_DEMAND Mapping map_shared(const FileDescriptor& memory, std::size_t bytes) {
+/// Maps shared memory; an empty result and errno when the system refuses. `sparse`: most of it is never touched.
+LOCKSTEP_ON_DEMAND Mapping map_shared(const FileDescriptor& memory, std::size_t bytes, bool sparse = false) {
   void* base = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memory.get(), 0);
   if (base == MAP_FAILED) return {};
-  if (bytes >= huge_page) ::madvise(base, bytes, MADV_HUGEPAGE);  // only a wish
+  if (bytes >= huge_page) ::madvise(base, bytes, sparse ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);  // only a wish
   return Mapping(static_cast<std::byte*>(base), bytes);
 }
 

@@ -12,15 +12,19 @@
 
 namespace lockstep::detail {
 
+/// Wakes a peer if it sleeps.
+inline void ring_bell(const ControlPage& page, int peer, FutexScope scope) {
+  auto& bell = page.rank(peer).bell;
+  if (bell.sleeping.load(std::memory_order_seq_cst) == 0) return;
+  bell.count.fetch_add(1, std::memory_order_seq_cst);
+  futex_wake(bell.count, 1, scope);
+}
+
 /// Wakes every peer that sleeps.
 inline void ring_bells(const ControlPage& page, int own_rank, FutexScope scope) {
   if (page.group().sleepers.load(std::memory_order_seq_cst) == 0) return;
   for (int peer = 0; peer < page.size(); ++peer) {
-    if (peer == own_rank) continue;
-    auto& bell = page.rank(peer).bell;
-    if (bell.sleeping.load(std::memory_order_seq_cst) == 0) continue;
-    bell.count.fetch_add(1, std::memory_order_seq_cst);
-    futex_wake(bell.count, 1, scope);
+    if (peer != own_rank) ring_bell(page, peer, scope);
   }
 }
 

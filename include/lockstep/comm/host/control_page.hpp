@@ -1,5 +1,6 @@
 // The memory through which the ranks of one host talk: a few cache lines per rank, each written by its owner only.
-// Threads share it by address, processes by mapping the same sealed memory.
+// Threads share it by address, processes by mapping the same sealed memory. It is sparse: a staging area or channel
+// takes memory from the system when its owner reserves it, and is not touched before.
 #pragma once
 
 #include <lockstep/core/futex.hpp>
@@ -58,6 +59,8 @@ struct RankControl {
     std::atomic<std::uint64_t> reduced{0};   ///< Staging rounds in which this rank has done its work.
     std::atomic<std::uint32_t> working{0};   ///< This rank is reading or writing peers' buffers (threads only).
   } counters;
+  /// Ranks to which this one's channel can be read.
+  alignas(64) std::atomic<std::uint8_t> opened[(max_host_ranks + 63) / 64 * 64];
   CallSlot slots[slot_count];
   alignas(64) std::byte payloads[slot_count][flat_bytes];
 };
@@ -81,7 +84,7 @@ struct GroupControl {
   } failure;
 };
 
-/// The layout: the group's lines, each rank's lines, each rank's staging area.
+/// The layout: the group's lines, each rank's lines, each rank's staging area, the channel of each pair of ranks.
 class ControlPage {
  public:
   ControlPage() = default;
@@ -89,8 +92,15 @@ class ControlPage {
       : base_(base), size_(size), staging_bytes_(staging_bytes) {}
 
   static std::size_t bytes(int size, std::size_t staging_bytes) {
-    return rank_offset(size) + static_cast<std::size_t>(size) * staging_bytes;
+    return channel_offset(0, 0, size, staging_bytes) +
+           static_cast<std::size_t>(size) * static_cast<std::size_t>(size) * channel_bytes(size);
   }
+
+  /// Bytes of the channel of a pair: shorter in large groups, where they are many.
+  static constexpr std::size_t channel_bytes(int size) { return size <= 32 ? 32768 : 8192; }
+
+  /// The lines of the group and of all ranks, which begin the memory.
+  static std::size_t dense_bytes(int size) { return rank_offset(size); }
 
   /// Begins the life of all lines; one rank does it before the others look.
   void construct(int processors) const {
@@ -113,7 +123,19 @@ class ControlPage {
     return rank_offset(size_) + static_cast<std::size_t>(rank) * staging_bytes_;
   }
 
+  /// The memory of the channel through which one rank sends to another.
+  std::byte* channel(int from, int to) const { return base_ + channel_offset(from, to); }
+  std::size_t channel_offset(int from, int to) const { return channel_offset(from, to, size_, staging_bytes_); }
+  std::size_t channel_bytes() const { return channel_bytes(size_); }
+
  private:
+  /// On a boundary of pages, so that a channel shares no page with what others reserve.
+  static std::size_t channel_offset(int from, int to, int size, std::size_t staging_bytes) {
+    const std::size_t begin = rank_offset(size) + static_cast<std::size_t>(size) * staging_bytes;
+    const auto index = static_cast<std::size_t>(from) * static_cast<std::size_t>(size) + static_cast<std::size_t>(to);
+    return (begin + 4095) / 4096 * 4096 + index * channel_bytes(size);
+  }
+
   static std::size_t rank_offset(int rank) {
     return sizeof(GroupControl) + static_cast<std::size_t>(rank) * sizeof(RankControl);
   }

@@ -5,6 +5,8 @@
 #include <lockstep/comm/host/control_page.hpp>
 #include <lockstep/comm/host/failure.hpp>
 #include <lockstep/comm/host/host_transport.hpp>
+#include <lockstep/comm/host/member.hpp>
+#include <lockstep/comm/host/message_queue.hpp>
 #include <lockstep/comm/host/operation_queue.hpp>
 #include <lockstep/core/chrono.hpp>
 #include <lockstep/core/deadline.hpp>
@@ -15,76 +17,101 @@
 
 namespace lockstep::detail {
 
-/// The collectives of ranks that share memory; one implementation for threads and processes.
+/// The collectives and messages of ranks that share memory; one implementation for threads and processes.
 template <HostTransport Transport>
 class HostEngine {
  public:
   HostEngine(Transport transport, ControlPage page, int rank, WaitOptions options)
-      : queue_(std::move(transport), page, rank), options_(options) {
+      : member_(std::move(transport), page, rank), queue_(member_), messages_(member_), options_(options) {
     if (page.size() > page.group().processors) options_.spin = std::chrono::nanoseconds::zero();
   }
 
-  int rank() const { return queue_.rank(); }
-  int size() const { return queue_.size(); }
-  Transport& transport() { return queue_.transport(); }
-  const ControlPage& page() const { return queue_.page(); }
+  int rank() const { return member_.rank(); }
+  int size() const { return member_.size(); }
+  Transport& transport() { return member_.transport(); }
+  const ControlPage& page() const { return member_.page(); }
   Deadline deadline() const { return Deadline::after(options_.deadline); }
 
-  /// Starts an operation and returns its number; blocks only when too many are under way.
+  /// Starts a call and returns its ticket; a collective blocks when too many are under way.
   std::uint64_t start(const Call& call) {
-    queue_.require_usable();
-    if (!queue_.has_free_slot()) wait([&] { return queue_.has_free_slot(); });
+    require_usable();
+    if (is_point_to_point(call.fingerprint.collective)) return messages_.post(call);
+    if (!queue_.has_free_slot()) {
+      subject_ = queue_.completed();
+      wait([&] { return queue_.has_free_slot(); });
+    }
     return queue_.post(call);
   }
 
-  /// Waits for an operation and all before it.
-  void finish(std::uint64_t number) {
-    if (number < queue_.completed()) return;
-    queue_.require_no_error();  // the group's failure is seen by the wait, if it comes to that
-    wait([&] { return number < queue_.completed(); });
+  /// Waits for a collective and all before it, or for a message.
+  void finish(std::uint64_t ticket) {
+    if (is_done(ticket)) return;
+    member_.require_no_error();  // the group's failure is seen by the wait, if it comes to that
+    subject_ = ticket;
+    wait([&] { return is_done(ticket); });
   }
 
   void run(const Call& call) { finish(start(call)); }
 
-  /// Advances and says whether the operation is done. Asking again and again is a kind of waiting: it ends with the
-  /// same errors as `finish`.
-  bool finished(std::uint64_t number) {
-    if (number < queue_.completed()) return true;
+  /// Advances and says whether the call is done. Asking again and again is a kind of waiting: it ends with the same
+  /// errors as `finish`.
+  bool finished(std::uint64_t ticket) {
+    if (is_done(ticket)) return true;
     progress();
-    if (number >= queue_.completed()) look_after_idle_tests();
-    return number < queue_.completed();
+    if (is_done(ticket)) return true;
+    subject_ = ticket;
+    look_after_idle_tests();
+    return is_done(ticket);
   }
 
   /// Does what can be done now without waiting.
   void progress() {
-    if (queue_.completed() == queue_.started()) return;
-    queue_.require_usable();
-    queue_.advance();
+    if (pending() == 0) return;
+    require_usable();
+    advance();
   }
 
   /// Gives up on behalf of this rank, which ends the peers' waits too.
-  [[noreturn]] void fail(const std::string& text) { queue_.fail(text); }
-  void abandon(const std::string& text) { queue_.abandon(text); }
+  [[noreturn]] void fail(const std::string& text) { member_.fail(text); }
+  void abandon(const std::string& text) { member_.abandon(text); }
 
   /// Says goodbye: peers that still wait for this rank are told.
-  void leave(bool after_exception) { queue_.leave(after_exception); }
+  void leave(bool after_exception) { member_.leave(after_exception, pending()); }
 
  private:
   static constexpr std::chrono::milliseconds longest_nap{50};  // between two looks for peers that are gone
+
+  bool is_done(std::uint64_t ticket) const {
+    return is_message(ticket) ? messages_.is_done(ticket) : ticket < queue_.completed();
+  }
+
+  std::uint64_t pending() const { return queue_.started() - queue_.completed() + messages_.pending(); }
+
+  bool advance() {
+    const bool moved = queue_.advance();
+    return (messages_.pending() > 0 && messages_.advance()) || moved;
+  }
+
+  std::uint64_t events() const { return queue_.events() + messages_.events(); }
+
+  void require_usable() {
+    member_.require_no_error();
+    if (member_.failure_seen()) member_.fail_with_group(current_call());
+  }
 
   /// Makes progress until `done()`. Every step forward starts the deadline anew: it bounds the wait for a peer, not the
   /// length of a call.
   template <class Done>
   void wait(Done done) {
-    queue_.advance();
+    advance();
     if (done() || spin(done)) return;
     Deadline deadline = Deadline::after(options_.deadline);
     for (;;) {
-      const std::uint64_t before = queue_.events();
+      const std::uint64_t before = events();
       nap(done, deadline);
-      queue_.advance();
+      advance();
       if (done()) return;
-      if (queue_.events() == before) {
+      if (events() == before) {
         look_for_trouble(deadline);
         if (done()) return;
       } else {
@@ -100,7 +127,7 @@ class HostEngine {
     const auto look = [&](int times) {
       for (; times > 0; --times) {
         pause_briefly();
-        queue_.advance();
+        advance();
         if (done()) return true;
       }
       return false;
@@ -116,14 +143,14 @@ class HostEngine {
   template <class Done>
   void nap(Done done, const Deadline& deadline) {
     Sleeper sleeper(page(), rank());
-    const bool moved = queue_.advance();  // the last look: from here on peers ring the bell
-    if (!moved && !done() && !queue_.failure_seen()) sleeper.wait(deadline.at_most(longest_nap), Transport::scope);
+    const bool moved = advance();  // the last look: from here on peers ring the bell
+    if (!moved && !done() && !member_.failure_seen()) sleeper.wait(deadline.at_most(longest_nap), Transport::scope);
   }
 
   void look_after_idle_tests() {
     constexpr std::uint64_t tests_between_looks = 1024;  // a look costs a system call
-    if (tested_events_ != queue_.events()) idle_tests_ = 0;
-    tested_events_ = queue_.events();
+    if (tested_events_ != events()) idle_tests_ = 0;
+    tested_events_ = events();
     if (idle_tests_++ == 0) tests_deadline_ = deadline();
     if (idle_tests_ % tests_between_looks == 0) look_for_trouble(tests_deadline_);
   }
@@ -132,41 +159,54 @@ class HostEngine {
   void look_for_trouble(const Deadline& deadline) {
     const int dead = transport().find_dead(page());
     const int gone = find_gone();
-    const bool failed = queue_.failure_seen();
+    const bool failed = member_.failure_seen();
     const bool late = deadline.passed();
     if (dead < 0 && gone < 0 && !failed && !late) return;
-    if (queue_.advance()) return;  // what a peer has published before it went still counts
-    const std::string here = concat("; this rank (", rank(), ") was in ", queue_.current_call());
-    if (failed) queue_.fail_with_group();  // first: those who fail go away, and are not the cause
+    if (advance()) return;  // what a peer has published before it went still counts
+    const std::string call = current_call();
+    const std::string here = concat("; this rank (", rank(), ") was in ", call);
+    if (failed) member_.fail_with_group(call);  // first: those who fail go away, and are not the cause
     if (dead >= 0) fail(concat(describe_rank(page(), dead), " died ", describe_last_call(page(), dead), here));
     if (gone >= 0) fail(concat(describe_rank(page(), gone), " left ", describe_last_call(page(), gone), here));
-    fail(deadline_text());
+    fail(deadline_text(call));
   }
 
-  /// A rank that has left although this wait is for it, or -1.
+  /// A rank that has left although something here waits for it, or -1.
   int find_gone() const {
     for (int peer = 0; peer < size(); ++peer) {
-      if (page().rank(peer).identity.state.load() == RankState::left && queue_.lags(peer)) return peer;
+      if (page().rank(peer).identity.state.load() != RankState::left) continue;
+      if (queue_.lags(peer) || messages_.waits_for(peer)) return peer;
     }
     return -1;
   }
 
-  std::string deadline_text() const {
+  /// What the present wait is for, or the last call.
+  std::string current_call() const {
+    return is_message(subject_) && !messages_.is_done(subject_) ? messages_.describe(subject_) : queue_.current_call();
+  }
+
+  /// Whether the present wait is for this rank.
+  bool lags(int peer) const { return is_message(subject_) ? peer_of(subject_) == peer : queue_.lags(peer); }
+
+  std::string deadline_text(const std::string& call) const {
     const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(options_.deadline).count();
-    std::string text = concat("rank ", rank(), " waited ", static_cast<double>(milliseconds) / 1000.0, " s in ",
-                              queue_.current_call(), " for");
+    std::string text =
+        concat("rank ", rank(), " waited ", static_cast<double>(milliseconds) / 1000.0, " s in ", call, " for");
     int named = 0;
     for (int peer = 0; peer < size() && named < 4; ++peer) {
-      if (peer == rank() || !queue_.lags(peer)) continue;
+      if (peer == rank() || !lags(peer)) continue;
       text += concat(named++ > 0 ? ", and for " : " ", describe_rank(page(), peer),
                      ", which is alive but was last seen ", describe_last_call(page(), peer));
     }
     if (named == 0) text += " a peer";
-    return concat(text, "; if it needs longer between two collectives, raise the communicator's deadline");
+    return concat(text, "; if it needs longer between two calls, raise the communicator's deadline");
   }
 
+  Member<Transport> member_;
   OperationQueue<Transport> queue_;
+  MessageQueue<Transport> messages_;
   WaitOptions options_;
+  std::uint64_t subject_ = 0;        // the ticket of the call that is waited for
   std::uint64_t idle_tests_ = 0;     // in a row, without news
   std::uint64_t tested_events_ = 0;  // the news at the last test
   Deadline tests_deadline_ = Deadline::after(std::chrono::nanoseconds::zero());

@@ -18,8 +18,9 @@ concept HostTransport = requires(T transport, const std::byte* address, std::siz
   { T::scope } -> std::convertible_to<FutexScope>;
   { transport.locate(address, bytes) } -> std::same_as<Location>;
   { transport.reach(rank, location, bytes) } -> std::same_as<std::byte*>;  // null: this rank cannot reach it
-  { transport.is_owner() } -> std::same_as<bool>;      // false in a copy of the process made by fork
-  { transport.find_dead(page) } -> std::same_as<int>;  // a rank whose process ended without leaving, or -1
+  { transport.reserve(bytes, bytes) } -> std::same_as<int>;  // takes pages of the control memory; 0 or an errno value
+  { transport.is_owner() } -> std::same_as<bool>;            // false in a copy of the process made by fork
+  { transport.find_dead(page) } -> std::same_as<int>;        // a rank whose process ended without leaving, or -1
 };
 
 struct WaitOptions {

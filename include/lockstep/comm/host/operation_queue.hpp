@@ -3,15 +3,12 @@
 // waits.
 #pragma once
 
-#include <lockstep/comm/host/bell.hpp>
 #include <lockstep/comm/host/combine.hpp>
 #include <lockstep/comm/host/control_page.hpp>
 #include <lockstep/comm/host/failure.hpp>
-#include <lockstep/comm/host/host_transport.hpp>
+#include <lockstep/comm/host/member.hpp>
 #include <lockstep/comm/host/operation.hpp>
-#include <lockstep/core/error.hpp>
-
-#include <sched.h>
+#include <lockstep/core/concat.hpp>
 
 #include <algorithm>
 #include <array>
@@ -20,7 +17,6 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace lockstep::detail {
@@ -28,19 +24,14 @@ namespace lockstep::detail {
 template <HostTransport Transport>
 class OperationQueue {
  public:
-  OperationQueue(Transport transport, ControlPage page, int rank)
-      : transport_(std::move(transport)),
-        page_(page),
-        rank_(rank),
-        size_(page.size()),
-        pointers_(static_cast<std::size_t>(page.size())) {}
+  explicit OperationQueue(Member<Transport>& member)
+      : member_(member),
+        page_(member.page()),
+        rank_(member.rank()),
+        size_(member.size()),
+        pointers_(static_cast<std::size_t>(member.size())) {}
   OperationQueue(const OperationQueue&) = delete;
   OperationQueue& operator=(const OperationQueue&) = delete;
-
-  int rank() const { return rank_; }
-  int size() const { return size_; }
-  Transport& transport() { return transport_; }
-  const ControlPage& page() const { return page_; }
 
   std::uint64_t started() const { return started_; }      ///< Operations posted by this rank.
   std::uint64_t completed() const { return completed_; }  ///< Of these, those whose buffers are the caller's again.
@@ -69,7 +60,7 @@ class OperationQueue {
       if (operation.small()) {
         copy_bytes(payload(rank_, operation, number), call.input, bytes);
       } else {
-        if (bytes > 0) slot.location = transport_.locate(call.input, bytes);
+        if (bytes > 0) slot.location = member_.transport().locate(call.input, bytes);
         // The first round can be staged at once if nothing else is being staged.
         if (slot.location.space == Location::staged && worked_ == number) {
           fill(operation, 0);
@@ -78,7 +69,7 @@ class OperationQueue {
       }
     }
     ++started_;
-    publish(slot.sequence, number + 1);
+    member_.publish(slot.sequence, number + 1);
     return number;
   }
 
@@ -106,61 +97,11 @@ class OperationQueue {
     return control.counters.finished.load() < worked_;
   }
 
-  /// The oldest call that is not complete.
+  /// The oldest call that is not complete, or the last one.
   std::string current_call() const {
+    if (started_ == 0) return {};
     const std::uint64_t number = completed_ < started_ ? completed_ : started_ - 1;
     return describe_call(page_, rank_, number);
-  }
-
-  bool failure_seen() const { return page_.group().failure.state.load(std::memory_order_seq_cst) != 0; }
-
-  /// Throws if this rank has failed.
-  void require_no_error() const {
-    if (!poison_.empty()) throw CommunicationError(concat("the communicator has failed before: ", poison_));
-  }
-
-  /// Throws if this rank or another has failed.
-  void require_usable() {
-    require_no_error();
-    if (failure_seen()) fail_with_group();
-  }
-
-  /// Gives up on behalf of this rank: every peer's next wait ends with an error that carries the text.
-  [[noreturn]] void fail(const std::string& text) {
-    abandon(text);
-    throw CommunicationError(poison_);
-  }
-
-  /// As `fail`, for callers that throw something else.
-  void abandon(const std::string& text) {
-    poison_ = concat(Transport::name, ": ", text);
-    announce_failure(page_, rank_, text);
-    ring_bells(page_, rank_, Transport::scope);
-    if constexpr (Transport::scope == FutexScope::process) {
-      // The caller is about to reuse or free its buffers: peers that are inside them come out first. New work is
-      // refused since the failure was announced, so this takes no longer than one slice.
-      for (int peer = 0; peer < size_; ++peer) {
-        while (peer != rank_ && page_.rank(peer).counters.working.load() != 0) ::sched_yield();
-      }
-    }
-  }
-
-  /// Says goodbye: peers that still wait for this rank are told that it left.
-  void leave(bool after_exception) {
-    if (!transport_.is_owner()) return;
-    if (poison_.empty() && after_exception) abandon(concat("rank ", rank_, " ended with an exception"));
-    if (poison_.empty() && completed_ != started_) {
-      abandon(concat("rank ", rank_, " left while ", started_ - completed_, " of its operations were pending"));
-    }
-    if (poison_.empty()) poison_ = concat(Transport::name, ": this rank has left the communicator");
-    page_.rank(rank_).identity.state.store(RankState::left, std::memory_order_seq_cst);
-    ring_bells(page_, rank_, Transport::scope);
-  }
-
-  /// Fails for the reason that the first failing rank gave.
-  [[noreturn]] void fail_with_group() {
-    const std::string reported = announced_failure(page_);
-    fail(started_ == 0 ? reported : concat(reported, "; this rank (", rank_, ") was in ", current_call()));
   }
 
  private:
@@ -194,17 +135,17 @@ class OperationQueue {
       if (operation.phase == Phase::filling) {
         if (staged_ == round) {
           fill(operation, operation.round);
-          publish(page_.rank(rank_).counters.staged, staged_);
+          member_.publish(page_.rank(rank_).counters.staged, staged_);
         }
         if (!everyone(arrivals_, [&](int peer) { return page_.rank(peer).counters.staged.load() > round; }))
           return false;
         ++events_;
         combine_round(operation, number);
-        publish(page_.rank(rank_).counters.reduced, round + 1);
+        member_.publish(page_.rank(rank_).counters.reduced, round + 1);
         operation.phase = Phase::draining;
         if (operation.round + 1 < operation.rounds()) {  // prepare the next round while peers work on this one
           fill(operation, operation.round + 1);
-          publish(page_.rank(rank_).counters.staged, staged_);
+          member_.publish(page_.rank(rank_).counters.staged, staged_);
         }
       }
       if (!everyone(arrivals_, [&](int peer) { return page_.rank(peer).counters.reduced.load() > round; }))
@@ -222,14 +163,8 @@ class OperationQueue {
   bool conclude() {
     ++worked_;
     ++events_;
-    publish(page_.rank(rank_).counters.finished, worked_);
+    member_.publish(page_.rank(rank_).counters.finished, worked_);
     return true;
-  }
-
-  template <class Value>
-  void publish(std::atomic<Value>& word, std::uint64_t value) {
-    word.store(value, std::memory_order_seq_cst);
-    ring_bells(page_, rank_, Transport::scope);
   }
 
   /// Whether `has(rank)` is true for all ranks; `known` remembers how many were found so far.
@@ -245,10 +180,10 @@ class OperationQueue {
     const std::uint64_t own = operation.call.fingerprint.packed();
     for (int peer = 0; peer < size_; ++peer) {
       const CallSlot& slot = page_.slot(peer, number);
-      if (slot.fingerprint.load(std::memory_order_relaxed) != own) fail(describe_mismatch(page_, number));
+      if (slot.fingerprint.load(std::memory_order_relaxed) != own) member_.fail(describe_mismatch(page_, number));
       if (slot.detail != page_.slot(rank_, number).detail) {
-        fail(concat("the ranks disagree about the counts of ", describe_call(page_, rank_, number), ": ",
-                    describe_rank(page_, peer), " was given other counts than rank ", rank_));
+        member_.fail(concat("the ranks disagree about the counts of ", describe_call(page_, rank_, number), ": ",
+                            describe_rank(page_, peer), " was given other counts than rank ", rank_));
       }
     }
   }
@@ -274,16 +209,12 @@ class OperationQueue {
 
   /// All ranks' buffers can be reached: one round over the whole length.
   void work_on_buffers(const Operation& operation, std::uint64_t number) {
-    constexpr bool threads = Transport::scope == FutexScope::process;
-    auto& working = page_.rank(rank_).counters.working;
-    if constexpr (threads) working.store(1, std::memory_order_seq_cst);
-    if (failure_seen()) {  // a peer that failed has its buffers back
-      if constexpr (threads) working.store(0, std::memory_order_seq_cst);
-      fail_with_group();
-    }
     const std::size_t begin = own_region(operation) * operation.call.piece;
-    combine(operation, 0, operation.longest, false, [&](int peer) { return buffer(operation, number, peer) + begin; });
-    if constexpr (threads) working.store(0, std::memory_order_seq_cst);
+    const bool done = member_.work_on_peers([&] {
+      combine(operation, 0, operation.longest, false,
+              [&](int peer) { return buffer(operation, number, peer) + begin; });
+    });
+    if (!done) member_.fail_with_group(current_call());
   }
 
   void combine_round(const Operation& operation, std::uint64_t number) {
@@ -309,11 +240,11 @@ class OperationQueue {
 
   std::byte* buffer(const Operation& operation, std::uint64_t number, int peer) {
     const std::size_t bytes = operation.piece_of(peer) * operation.regions(size_);
-    std::byte* address = transport_.reach(peer, page_.slot(peer, number).location, bytes);
+    std::byte* address = member_.transport().reach(peer, page_.slot(peer, number).location, bytes);
     if (address == nullptr && bytes > 0) {
-      fail(concat("in ", describe_call(page_, rank_, number), " ", describe_rank(page_, peer),
-                  " uses memory from allocate() that rank ", rank_,
-                  " has released; keep memory until no rank uses it in a collective"));
+      member_.fail(concat("in ", describe_call(page_, rank_, number), " ", describe_rank(page_, peer),
+                          " uses memory from allocate() that rank ", rank_,
+                          " has released; keep memory until no rank uses it in a collective"));
     }
     return address;
   }
@@ -344,7 +275,7 @@ class OperationQueue {
     return hash;
   }
 
-  Transport transport_;
+  Member<Transport>& member_;
   ControlPage page_;
   int rank_;
   int size_;
@@ -359,7 +290,6 @@ class OperationQueue {
   int arrivals_ = 0;   // ranks found so far for the step that is next
   int finishers_ = 0;  // ranks found so far to have finished the oldest operation
   std::vector<std::byte*> pointers_;
-  std::string poison_;
 };
 
 }  // namespace lockstep::detail

@@ -199,10 +199,15 @@ class RingHost {
   LOCKSTEP_ON_DEMAND void make_control() {
     const std::size_t bytes = ControlPage::bytes(meeting_.size, meeting_.staging_bytes);
     links_.control = make_sealed_memory(bytes);
-    if (links_.control) mapping_ = map_shared(links_.control, bytes);
-    if (mapping_.data() == nullptr) {
+    int status = links_.control ? reserve_pages(links_.control, 0, ControlPage::dense_bytes(meeting_.size)) : errno;
+    if (status == 0) {
+      mapping_ = map_shared(links_.control, bytes, true);
+      if (mapping_.data() == nullptr) status = errno;
+    }
+    if (status != 0) {
       const std::string fault =
-          concat("ring: rank 0 cannot make ", bytes, " bytes of shared memory: ", std::strerror(errno));
+          concat("ring: rank 0 cannot make ", bytes, " bytes of shared memory: ", std::strerror(status),
+                 "; free memory, or raise the limit of the container's shared memory");
       refuse_all(fault);
       throw CommunicationError(fault);
     }
