@@ -23,7 +23,7 @@ class DeathWatch {
   /// Readable when a process ended.
   int descriptor() const { return queue_.get(); }
 
-  /// Processes are added in the order of their ranks.
+  /// Processes are added in the order in which `collect` gets them.
   void add(const RankProcess& process) {
     FileDescriptor handle;
 #ifdef SYS_pidfd_open
@@ -31,12 +31,12 @@ class DeathWatch {
 #endif
     epoll_event event{};
     event.events = EPOLLIN;
-    event.data.u32 = static_cast<unsigned>(process.rank);
+    event.data.u32 = static_cast<unsigned>(handles_.size());
     if (handle && ::epoll_ctl(queue_.get(), EPOLL_CTL_ADD, handle.get(), &event) != 0) handle.close();
     handles_.push_back(std::move(handle));
   }
 
-  /// Marks the processes that ended since the last call; returns their ranks in the order of their end.
+  /// Marks the processes that ended since the last call; returns their indices in the order of their end.
   /// What a rank had started itself and left behind is killed.
   std::vector<std::size_t> collect(std::vector<RankProcess>& processes) {
     std::vector<std::size_t> ended;
@@ -44,15 +44,15 @@ class DeathWatch {
     std::vector<epoll_event> events(processes.size());
     const int count = ::epoll_wait(queue_.get(), events.data(), static_cast<int>(events.size()), 0);
     for (int i = 0; i < count; ++i) collect_one(processes, events[static_cast<std::size_t>(i)].data.u32, ended);
-    for (std::size_t rank = 0; rank < processes.size(); ++rank) {
-      if (!handles_[rank]) collect_one(processes, rank, ended);
+    for (std::size_t index = 0; index < processes.size(); ++index) {
+      if (!handles_[index]) collect_one(processes, index, ended);
     }
     return ended;
   }
 
  private:
-  void collect_one(std::vector<RankProcess>& processes, std::size_t rank, std::vector<std::size_t>& ended) {
-    RankProcess& process = processes[rank];
+  void collect_one(std::vector<RankProcess>& processes, std::size_t index, std::vector<std::size_t>& ended) {
+    RankProcess& process = processes[index];
     siginfo_t info{};  // WNOWAIT: as long as it is not reaped, its number names its group and nobody else's
     if (!process.running || ::waitid(P_PID, static_cast<id_t>(process.pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
         info.si_pid == 0) {
@@ -61,12 +61,12 @@ class DeathWatch {
     process.send(SIGKILL);
     ::waitpid(process.pid, &process.status, 0);
     process.running = false;
-    handles_[rank].close();
-    ended.push_back(rank);
+    handles_[index].close();
+    ended.push_back(index);
   }
 
   FileDescriptor queue_{::epoll_create1(EPOLL_CLOEXEC)};
-  std::vector<FileDescriptor> handles_;  // by rank; empty for a rank that ended, or without pidfd
+  std::vector<FileDescriptor> handles_;  // empty for a process that ended, or without pidfd
 };
 
 }  // namespace lockstep::cli

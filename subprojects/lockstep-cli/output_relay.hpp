@@ -22,6 +22,8 @@ class OutputRelay {
 
   int descriptor() const { return source_.get(); }
   bool open() const { return static_cast<bool>(source_); }
+  /// The last line that is not blank.
+  const std::string& last_line() const { return last_line_; }
   bool wants_input() const { return open() && !sink_->full(); }
 
   /// Reads what is there, up to a bound that keeps one chatty rank from starving the others.
@@ -74,6 +76,7 @@ class OutputRelay {
   }
 
   void end_line() {
+    if (line_.find_first_not_of(" \t\r") != std::string::npos) last_line_ = line_;
     line_.insert(0, prefix_);
     line_ += '\n';
     sink_->append(line_);
@@ -84,7 +87,8 @@ class OutputRelay {
   OutputSink* sink_;
   std::string prefix_;
   const FileDescriptor* log_;
-  std::string line_;  // begun, not ended
+  std::string line_;       // begun, not ended
+  std::string last_line_;  // ended, without the prefix
 };
 
 }  // namespace lockstep::cli

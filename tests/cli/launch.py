@@ -3,6 +3,8 @@
 
 The ranks are small shell or Python scripts, or the program exchange.cpp, which uses the library. Deadlines are generous, for busy machines; a hang still fails."""
 
+import hashlib
+import hmac
 import os
 import pty
 import re
@@ -44,6 +46,26 @@ def start(ranks, script, *options, **keywords):
     return subprocess.Popen([LOCKSTEP, "launch", "-n", str(ranks), *options, "--", "sh", "-c", script],
                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                             env=environment(), **keywords)
+
+
+class Secret:
+    """A job secret, made by the program itself, and the options of the hosts that share it."""
+
+    def __init__(self, test):
+        self.folder = tempfile.TemporaryDirectory()
+        test.addCleanup(self.folder.cleanup)
+        self.path = os.path.join(self.folder.name, "job.secret")
+        made = run("secret", self.path)
+        test.assertEqual(made.returncode, 0, made.stderr)
+        with open(self.path, "rb") as file:
+            self.bytes = file.read()
+
+    def options(self, node, nodes=2, address="127.0.0.1"):
+        return ["--nnodes", str(nodes), "--node-rank", str(node), "--master-addr", address, "--secret-file", self.path]
+
+    def job_id(self, address="127.0.0.1", port=29500, job="", restart=0):
+        text = f"lockstep job\n{address}\n{port}\n{job}\n{restart}".encode()
+        return hmac.new(self.bytes, text, hashlib.sha256).hexdigest()[:32]
 
 
 def is_alive(pid):
@@ -460,36 +482,346 @@ for i in range({count}):
 
 class Environment(unittest.TestCase):
     def report(self, result):
+        """Names to pairs of value and origin."""
         self.assertEqual(result.returncode, 0, result.stderr)
-        return dict(re.split(r":\s+", line, maxsplit=1) for line in result.stdout.splitlines())
+        found = {}
+        for line in result.stdout.splitlines():
+            name, value, origin = re.fullmatch(r"([a-z ]+): +(.*?)(?:  \((.*)\))?", line).groups()
+            found[name] = (value, origin)
+        return found
 
     def test_without_a_launcher(self):
         found = self.report(run("env"))
-        self.assertEqual((found["launcher"], found["rank"], found["secret"]), ("none", "0 of 1", "none"))
-        self.assertEqual(int(found["cores"]), len(os.sched_getaffinity(0)))
-        self.assertEqual(found["host"], os.uname().nodename)
+        self.assertEqual(found["launcher"], ("none", None))
+        for name, value in {"rank": "0", "world size": "1", "node rank": "0", "node count": "1", "restart count": "0",
+                            "master address": "none", "master port": "none", "secret file": "none"}.items():
+            self.assertEqual(found[name], (value, None), name)
+        self.assertEqual(int(found["cores"][0]), len(os.sched_getaffinity(0)))
+        self.assertEqual(found["host"], (os.uname().nodename, None))
 
     def test_under_lockstep_launch(self):
         result = run("launch", "-n", 2, LOCKSTEP, "env")
         lines = result.stdout.splitlines()
-        ours = [line.removeprefix("[rank 1] ") for line in lines if line.startswith("[rank 1] ")]
-        self.assertIn("launcher:    lockstep", ours)
-        self.assertIn("rank:        1 of 2", ours)
-        names = {line for line in lines + ours if line.startswith("rendezvous:")}
+        names = {line.removeprefix("[rank 1] ") for line in lines if "rendezvous:" in line}
         self.assertEqual(len(names), 1)  # both ranks meet there
+        result.stdout = "".join(line.removeprefix("[rank 1] ") + "\n" for line in lines if line.startswith("[rank 1] "))
+        found = self.report(result)
+        for name, pair in {"launcher": ("lockstep", None), "rank": ("1", "LOCKSTEP_RANK"),
+                           "world size": ("2", "LOCKSTEP_WORLD_SIZE"), "node count": ("1", "LOCKSTEP_NODE_COUNT"),
+                           "restart count": ("0", "LOCKSTEP_RESTART_COUNT"),
+                           "master address": ("127.0.0.1", "MASTER_ADDR")}.items():
+            self.assertEqual(found[name], pair)
+        self.assertEqual(found["secret file"][1], "LOCKSTEP_SECRET_FILE")
 
     def test_under_another_launcher(self):
         torchrun = environment(RANK="3", WORLD_SIZE="4", LOCAL_RANK="1", LOCAL_WORLD_SIZE="2", MASTER_ADDR="h",
-                               MASTER_PORT="29500", TORCHELASTIC_USE_AGENT_STORE="True")
+                               MASTER_PORT="29500", TORCHELASTIC_USE_AGENT_STORE="True", GROUP_RANK="1",
+                               GROUP_WORLD_SIZE="2", TORCHELASTIC_RESTART_COUNT="5")
         found = self.report(run("env", env=torchrun))
-        self.assertEqual((found["launcher"], found["rank"], found["local rank"]), ("torchrun", "3 of 4", "1 of 2"))
-        self.assertEqual((found["hosts"], found["master"]), ("several", "h:29500 (taken by the launcher)"))
+        for name, pair in {"launcher": ("torchrun", None), "rank": ("3", "RANK"), "local rank": ("1", "LOCAL_RANK"),
+                           "node rank": ("1", "GROUP_RANK"), "node count": ("2", "GROUP_WORLD_SIZE"),
+                           "restart count": ("5", "TORCHELASTIC_RESTART_COUNT"), "master address": ("h", "MASTER_ADDR"),
+                           "master port": ("29500, taken by the launcher", "MASTER_PORT")}.items():
+            self.assertEqual(found[name], pair)
+
+    def test_what_a_launcher_does_not_tell(self):
+        hydra = environment(PMI_RANK="3", PMI_SIZE="4", MPI_LOCALRANKID="1", MPI_LOCALNRANKS="2")
+        found = self.report(run("env", env=hydra))
+        self.assertEqual(found["node rank"], ("unknown", None))
+        self.assertEqual(found["node count"], ("unknown", None))
+        self.assertEqual(found["master address"], ("none", None))
+        self.assertTrue(found["job id"][0].endswith(", on this host only"))
 
     def test_contradictions_are_explained(self):
         result = run("env", env=environment(RANK="4", WORLD_SIZE="4", LOCAL_RANK="0", LOCAL_WORLD_SIZE="4"))
         self.assertEqual((result.returncode, result.stdout), (1, ""))
         self.assertIn('RANK="4"', result.stderr)
         self.assertIn('WORLD_SIZE="4"', result.stderr)
+        result = run("env", env=environment(RANK="0", WORLD_SIZE="4", LOCAL_RANK="0", LOCAL_WORLD_SIZE="4", GROUP_RANK="0"))
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertIn('GROUP_RANK="0" but GROUP_WORLD_SIZE is not set', result.stderr)
+
+
+class SecretFiles(unittest.TestCase):
+    def test_a_secret_is_32_random_bytes_for_this_user_only(self):
+        first, second = Secret(self), Secret(self)
+        self.assertEqual(len(first.bytes), 32)
+        self.assertNotEqual(first.bytes, second.bytes)
+        self.assertEqual(os.stat(first.path).st_mode & 0o7777, 0o600)
+
+    def test_the_mode_does_not_depend_on_the_umask(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "s")
+            for mask in (0, 0o777):
+                subprocess.run([LOCKSTEP, "secret", path], check=True, stdout=subprocess.DEVNULL, timeout=DEADLINE, umask=mask)
+                self.assertEqual(os.stat(path).st_mode & 0o7777, 0o600)
+                os.unlink(path)
+
+    def test_nothing_is_overwritten(self):
+        secret = Secret(self)
+        result = run("secret", secret.path)
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertIn(f"'{secret.path}' exists and is not overwritten", result.stderr)
+        with open(secret.path, "rb") as file:
+            self.assertEqual(file.read(), secret.bytes)
+        link = secret.path + ".link"
+        os.symlink(secret.path + ".target", link)
+        self.assertEqual(run("secret", link).returncode, 1)
+        self.assertFalse(os.path.exists(link))
+
+    def test_what_cannot_be_written_is_explained(self):
+        result = run("secret", "/no/such/folder/s")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("'/no/such/folder/s'", result.stderr)
+        self.assertEqual(run("secret").returncode, 2)
+
+
+class SeveralHosts(unittest.TestCase):
+    """Two launchers of this machine stand for two hosts."""
+
+    SHOW = ('echo "$LOCKSTEP_RANK $LOCKSTEP_WORLD_SIZE $LOCKSTEP_LOCAL_RANK $LOCKSTEP_LOCAL_WORLD_SIZE '
+            '$LOCKSTEP_NODE_RANK $LOCKSTEP_NODE_COUNT $RANK $WORLD_SIZE $LOCAL_RANK $LOCAL_WORLD_SIZE $GROUP_RANK '
+            '$GROUP_WORLD_SIZE $MASTER_ADDR $MASTER_PORT $LOCKSTEP_JOB_ID $TORCHELASTIC_RUN_ID"')
+
+    def both(self, ranks, script, *options, secret=None, nodes=2):
+        """The results of all hosts, started at the same time."""
+        secret = secret or Secret(self)
+        processes = [start(ranks, script, *secret.options(node, nodes), *options) for node in range(nodes)]
+        outputs = [process.communicate(timeout=DEADLINE) for process in processes]
+        return [(process.returncode, *output) for process, output in zip(processes, outputs)]
+
+    def test_every_rank_knows_its_place_among_all(self):
+        secret = Secret(self)
+        results = self.both(2, self.SHOW, secret=secret)
+        lines = []
+        for status, output, error in results:
+            self.assertEqual((status, summary(error)), (0, []))
+            lines += output.splitlines()
+        id = secret.job_id()
+        self.assertEqual(sorted(re.sub(r"^\[rank (\d)\] (?=\1)", "", line) for line in lines),
+                         [f"{rank} 4 {rank % 2} 2 {rank // 2} 2 {rank} 4 {rank % 2} 2 {rank // 2} 2 127.0.0.1 29500 {id} {id}"
+                          for rank in range(4)])
+        self.assertEqual([line.startswith("[rank ") for line in sorted(results[0][1].splitlines())], [False, True])
+        self.assertTrue(all(line.startswith("[rank ") for line in results[1][1].splitlines()))
+
+    def test_the_library_finds_the_same(self):
+        secret = Secret(self)
+        result = run("launch", "-n", 2, *secret.options(1), LOCKSTEP, "env")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        for line in ("rank:             3  (LOCKSTEP_RANK)", "node rank:        1  (LOCKSTEP_NODE_RANK)",
+                     "node count:       2  (LOCKSTEP_NODE_COUNT)", "master port:      29500  (MASTER_PORT)"):
+            self.assertIn("[rank 3] " + line, result.stdout.splitlines())
+
+    def test_the_job_id_depends_on_all_that_tells_jobs_apart(self):
+        secret, other = Secret(self), Secret(self)
+
+        def id_with(*options, secret=secret, address="127.0.0.1"):
+            result = launch(1, 'echo "$LOCKSTEP_JOB_ID"', *secret.options(0, address=address), *options)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            return result.stdout.strip()
+
+        self.assertEqual(id_with(), secret.job_id())
+        self.assertEqual(id_with("--job-id", "x y"), secret.job_id(job="x y"))
+        self.assertEqual(id_with("--master-port", "4000"), secret.job_id(port=4000))
+        self.assertEqual(id_with(address="localhost"), secret.job_id(address="localhost"))
+        self.assertEqual(id_with(secret=other), other.job_id())
+        ids = {secret.job_id(), secret.job_id(job="x y"), secret.job_id(port=4000), secret.job_id(address="localhost"),
+               secret.job_id(restart=1), other.job_id()}
+        self.assertEqual(len(ids), 6)
+
+    def test_all_hosts_have_the_secret(self):
+        secret = Secret(self)
+        for _, output, _ in self.both(1, 'od -An -v -tx1 "$LOCKSTEP_SECRET_FILE" | tr -d " \\n"; echo', secret=secret):
+            self.assertEqual(output.split()[-1], secret.bytes.hex())
+
+    def test_the_secret_may_come_by_the_environment(self):
+        secret = Secret(self)
+        options = secret.options(1)[:-2]
+        result = launch(1, 'echo "$LOCKSTEP_JOB_ID"', *options, env=environment(LOCKSTEP_SECRET_FILE=secret.path))
+        self.assertEqual((result.returncode, result.stdout), (0, f"[rank 1] {secret.job_id()}\n"), result.stderr)
+
+    def test_one_host_makes_a_secret_of_its_own_whatever_the_environment_says(self):
+        secret = Secret(self)
+        show = 'od -An -v -tx1 "$LOCKSTEP_SECRET_FILE" | tr -d " \\n"'
+        result = launch(1, show, env=environment(LOCKSTEP_SECRET_FILE=secret.path))
+        self.assertNotEqual(result.stdout.strip(), secret.bytes.hex())
+        self.assertEqual(launch(1, show, "--secret-file", secret.path).stdout.strip(), secret.bytes.hex())
+
+    def test_logs_carry_the_numbers_of_the_ranks(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.both(2, "echo $RANK", "--log-dir", folder)
+            self.assertEqual(sorted(os.listdir(folder)), [f"rank-{rank}.log" for rank in range(4)])
+            for rank in range(4):
+                with open(os.path.join(folder, f"rank-{rank}.log"), encoding="utf-8") as log:
+                    self.assertEqual(log.read(), f"{rank}\n")
+
+    def test_each_host_ends_by_itself_and_blames_a_rank_of_its_own(self):
+        results = self.both(2, 'echo "rank $RANK fails" >&2; [ $RANK = 0 ] && exit 0; exit $((RANK + 10))')
+        self.assertEqual(results[0][0], 11)
+        self.assertRegex(summary(results[0][2])[0], r"rank 1 \(pid \d+\) failed with exit status 11, "
+                                                    r"last error line: rank 1 fails; no other rank on this host")
+        self.assertIn(results[1][0], (12, 13))
+        self.assertRegex(summary(results[1][2])[0], r"rank [23] \(pid \d+\) failed with exit status 1[23]")
+
+    def test_restarts_meet_under_the_same_name(self):
+        secret = Secret(self)
+        show = 'echo "$RANK $LOCKSTEP_RESTART_COUNT $LOCKSTEP_JOB_ID"; sleep 0.3; [ $LOCKSTEP_RESTART_COUNT = 2 ]'
+        lines = []
+        for status, output, error in self.both(1, show, "--max-restarts", "2", secret=secret):
+            self.assertEqual(status, 0, error)
+            lines += [line.removeprefix("[rank 1] ") for line in output.splitlines()]
+        expected = [f"{rank} {restart} {secret.job_id(restart=restart)}" for rank in (0, 1) for restart in (0, 1, 2)]
+        self.assertEqual(sorted(lines), expected)
+
+    def test_what_is_missing_or_contradictory_is_named(self):
+        secret = Secret(self)
+        good = secret.options(1)
+
+        def check(options, *texts, status=2, **changes):
+            result = run("launch", "-n", 1, *options, "true", env=environment(**changes))
+            self.assertEqual((result.returncode, result.stdout), (status, ""), result.stderr)
+            for text in texts:
+                self.assertIn(text, result.stderr)
+
+        check(good[:2] + good[4:], "--nnodes is 2", "--node-rank")
+        check(good[:4] + good[6:], "--nnodes is 2", "--master-addr")
+        check(good[:6], "--nnodes is 2", "'lockstep secret FILE'", "0600", "--secret-file", "LOCKSTEP_SECRET_FILE")
+        check(good[:6], "--secret-file", LOCKSTEP_SECRET_FILE="")
+        check(secret.options(2), "--node-rank must be from 0 to 1", "got 2")
+        check(secret.options(-1), "--node-rank must be from 0 to 1", "got -1")
+        check(["--node-rank", "1"], "--node-rank must be from 0 to 0 (--nnodes is 1)", "got 1")
+        check(secret.options(0, 0), "--nnodes must be from 1", "got 0")
+        check(secret.options(0, 99999), "--nnodes must be from 1", "got 99999")
+        for port in ("0", "65536", "-1"):
+            check([*good, "--master-port", port], "--master-port must be from 1 to 65535", f"got {port}")
+        for option in ("--nnodes", "--node-rank", "--master-port", "--max-restarts"):
+            check([option, "x"], option, "x")
+        check(["--max-restarts", "-1"], "--max-restarts must be from 0", "got -1")
+
+    def test_a_secret_that_is_none_is_refused(self):
+        secret = Secret(self)
+
+        def check(*texts):
+            result = run("launch", "-n", 1, *secret.options(0), "true")
+            self.assertEqual((result.returncode, result.stdout), (1, ""), result.stderr)
+            for text in (secret.path, *texts):
+                self.assertIn(text, result.stderr)
+
+        os.chmod(secret.path, 0o644)
+        check("chmod 600")
+        os.chmod(secret.path, 0o600)
+        os.truncate(secret.path, 31)
+        check("expected exactly 32 bytes, got 31")
+        os.unlink(secret.path)
+        check("No such file")
+        os.mkdir(secret.path)
+        check("regular file")
+
+    def test_signals_reach_the_ranks_of_one_host_only(self):
+        secret = Secret(self)
+        script = 'trap "echo heard; exit 0" TERM; echo $$; while :; do sleep 0.05; done'
+        processes = [start(1, script, *secret.options(node)) for node in (0, 1)]
+        pids = [int(process.stdout.readline().split()[-1]) for process in processes]
+        processes[0].terminate()
+        output, error = processes[0].communicate(timeout=DEADLINE)
+        self.assertEqual((processes[0].returncode, output), (0, "heard\n"), error)
+        self.assertTrue(is_alive(pids[1]))
+        processes[1].kill()
+        processes[1].communicate(timeout=DEADLINE)
+        wait_until(lambda: not any(map(is_alive, pids)), "ranks outlive their launcher")
+
+
+class Restarts(unittest.TestCase):
+    def test_ranks_are_started_again_until_they_end_well(self):
+        script = ('echo "$RANK $LOCKSTEP_RESTART_COUNT $TORCHELASTIC_RESTART_COUNT $LOCKSTEP_JOB_ID"; '
+                  '[ $RANK = 0 ] || [ $LOCKSTEP_RESTART_COUNT = 2 ] || { sleep 0.2; echo "bad $LOCKSTEP_RESTART_COUNT" >&2; exit 7; }')
+        result = launch(2, script, "--max-restarts", "5")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        lines = [line.removeprefix("[rank 1] ").split() for line in result.stdout.splitlines()]
+        self.assertEqual(sorted(line[:3] for line in lines), sorted([str(rank), str(count), str(count)]
+                                                                    for rank in (0, 1) for count in (0, 1, 2)))
+        self.assertEqual(len({line[3] for line in lines}), 3)  # a job id for every attempt
+        said = summary(result)
+        self.assertEqual(len(said), 3)
+        for count in (0, 1):
+            self.assertRegex(said[count], rf"^lockstep launch: rank 1 \(pid \d+\) failed with exit status 7, last error line: "
+                                          rf"bad {count}; no other rank was still running; starting all ranks again "
+                                          rf"\(restart {count + 1} of 5\)$")
+        self.assertRegex(said[2], r"^lockstep launch: all ranks ended with exit status 0; this was attempt 3; "
+                                  r"attempt 1: rank 1 .*bad 0; .*attempt 2: rank 1 .*bad 1; ")
+
+    def test_in_the_end_the_launcher_gives_up(self):
+        result = launch(2, "exit $((RANK * (40 + LOCKSTEP_RESTART_COUNT)))", "--max-restarts", "2")
+        self.assertEqual(result.returncode, 42)
+        said = summary(result)
+        self.assertEqual(len(said), 3)
+        self.assertRegex(said[2], r"rank 1 \(pid \d+\) failed with exit status 42; .*; this was attempt 3; "
+                                  r"attempt 1: rank 1 \(pid \d+\) failed with exit status 40; .*; "
+                                  r"attempt 2: rank 1 \(pid \d+\) failed with exit status 41; ")
+
+    def test_success_needs_no_restart(self):
+        result = launch(1, "echo once", "--max-restarts", "3")
+        self.assertEqual((result.returncode, result.stdout, summary(result)), (0, "once\n", []))
+
+    def test_all_ranks_of_an_attempt_are_gone_before_the_next(self):
+        with tempfile.TemporaryDirectory() as folder:
+            script = (f'cd {folder}; [ $LOCKSTEP_RESTART_COUNT = 0 ] || {{ sleep 0.5; for pid in $(cat pid.*); do '
+                      '[ ! -e /proc/$pid/stat ] || grep -q ") Z" /proc/$pid/stat || echo alive; done; exit 0; }; '
+                      'trap "" TERM; sleep 1000 & echo $$ $! >pid.$RANK; [ $RANK = 0 ] && wait; '
+                      'while [ ! -e pid.0 ]; do sleep 0.01; done; exit 1')
+            result = launch(2, script, "--max-restarts", "1", "--grace", "0.3")
+            self.assertEqual((result.returncode, result.stdout), (0, ""), result.stderr)
+
+    def test_a_signal_ends_the_restarts(self):
+        for script in ("echo $$; exec sleep 1000", 'trap "exit 5" TERM; echo $$; while :; do sleep 0.05; done'):
+            process = start(2, script, "--max-restarts", "100")
+            pids = read_pids(process, 2)
+            process.terminate()
+            output, error = process.communicate(timeout=DEADLINE)
+            self.assertIn(process.returncode, (143, 5))
+            self.assertEqual((output, len(summary(error))), ("", 1), error)
+            self.assertIn("passed on signal 15", summary(error)[0])
+            self.assertFalse(any(map(is_alive, pids.values())))
+
+    def test_the_time_limit_is_for_all_attempts(self):
+        begin = time.monotonic()
+        result = launch(1, "sleep 0.3; exit 1", "--max-restarts", "1000000", "--timeout", "1.5")
+        self.assertEqual(result.returncode, 124)
+        self.assertTrue(1.5 <= time.monotonic() - begin < 30)
+        self.assertIn("the time limit of 1.5 s passed", summary(result)[-1])
+
+    def test_logs_hold_all_attempts(self):
+        with tempfile.TemporaryDirectory() as folder:
+            launch(1, "echo attempt $LOCKSTEP_RESTART_COUNT; exit 1", "--max-restarts", "2", "--log-dir", folder)
+            with open(os.path.join(folder, "rank-0.log"), encoding="utf-8") as log:
+                self.assertEqual(log.read(), "attempt 0\nattempt 1\nattempt 2\n")
+
+    def test_many_restarts_leak_nothing(self):
+        # The last attempt counts what its launcher has open.
+        script = "[ $LOCKSTEP_RESTART_COUNT = $0 ] && ls /proc/$PPID/fd | wc -l && exit 0; exit 1"
+        counts = [int(run("launch", "-n", 1, "--max-restarts", 30, "sh", "-c", script, last).stdout) for last in ("1", "30")]
+        self.assertEqual(counts[0], counts[1])
+
+
+class LastWords(unittest.TestCase):
+    def said(self, script, ranks=1):
+        result = launch(ranks, script)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertEqual(len(summary(result)), 1, result.stderr)
+        return summary(result)[0]
+
+    def test_the_last_error_line_of_the_rank_to_blame_is_shown(self):
+        self.assertIn("exit status 3, last error line: the cause; ", self.said("echo first >&2; echo the cause >&2; exit 3"))
+        said = self.said("[ $RANK = 1 ] || { sleep 1000; }; echo mine >&2; echo out; exit 3", 2)
+        self.assertIn("last error line: mine; 1 other rank", said)
+        self.assertIn("last error line: unfinished; ", self.said("printf unfinished >&2; kill -9 $$"))
+
+    def test_blank_lines_control_characters_and_long_lines(self):
+        self.assertIn("last error line: the cause; ", self.said(r"printf 'the \033ca\tuse\r\n\n  \n' >&2; exit 1"))
+        self.assertIn("last error line: " + 300 * "x" + "...; ", self.said("head -c 1000 /dev/zero | tr '\\0' x >&2; exit 1"))
+
+    def test_a_silent_rank_is_shown_as_before(self):
+        self.assertNotIn("last error line", self.said("echo out; exit 1"))
 
 
 class RanksOfTheLibrary(unittest.TestCase):
