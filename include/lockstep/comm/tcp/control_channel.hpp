@@ -90,7 +90,7 @@ class ControlChannel {
   std::uint64_t sent_ = 0, received_ = 0;
   std::vector<std::byte> outgoing_;
   std::size_t begin_ = 0;
-  std::array<std::byte, ControlFrame::bytes> incoming_;
+  std::array<std::byte, ControlFrame::bytes> incoming_{};
   std::size_t filled_ = 0;
   std::string fault_;
 };

@@ -101,7 +101,7 @@ class Transcript {
   }
 
  private:
-  std::array<std::byte, 1536> bytes_;
+  std::array<std::byte, 1536> bytes_{};
   std::size_t size_ = 0;
   static_assert(ClientHello::bytes + ServerHello::bytes + ClientProof::bytes + Verdict::bytes + 16 <= 1536);
 };
@@ -132,8 +132,8 @@ class HandshakeBuffers {
   }
 
  private:
-  std::array<std::byte, Verdict::bytes> input_;
-  std::array<std::byte, Verdict::bytes + ClientHello::bytes + ClientProof::bytes> output_;
+  std::array<std::byte, Verdict::bytes> input_{};
+  std::array<std::byte, Verdict::bytes + ClientHello::bytes + ClientProof::bytes> output_{};
   std::size_t received_ = 0, expected_ = 0, sent_ = 0, queued_ = 0;
 };
 

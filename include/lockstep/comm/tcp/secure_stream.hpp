@@ -19,6 +19,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace lockstep::detail {
 
@@ -30,9 +31,12 @@ inline constexpr std::ptrdiff_t stream_failed = -2;  ///< The connection broke; 
 /// One connection. Not for two threads at a time. Reads and writes never wait: on `stream_would_block`, wait with poll
 /// or epoll until the socket is readable (after a read) or writable (after a write) - `wanted()` tells which - and call
 /// again. Encrypted streams hold bytes that poll does not know of: read until `stream_would_block` before sleeping.
-/// After a write that would block, the next write begins with the same bytes (at another address, if you like).
+/// After a write that took fewer bytes than it was offered, the next one offers the rest, and no less of it (at other
+/// addresses and in other parts, if you like).
 class SecureStream {
  public:
+  static constexpr std::size_t largest_record = 16384;  // of TLS
+
   SecureStream() = default;
   explicit SecureStream(FileDescriptor socket) : socket_(std::move(socket)) {}
 
@@ -114,21 +118,47 @@ class SecureStream {
   }
 
   LOCKSTEP_ON_DEMAND std::ptrdiff_t write_encrypted(std::span<const iovec> parts) {
-    std::ptrdiff_t total = 0;
-    for (const iovec& part : parts) {
-      std::span<const std::byte> rest(static_cast<const std::byte*>(part.iov_base), part.iov_len);
-      while (!rest.empty()) {
-        std::size_t count = 0;
-        const TlsStatus status = tls_->write(rest, count);
-        if (status != TlsStatus::done) {
-          const std::ptrdiff_t result = outcome(status, 0, POLLOUT);
-          return total > 0 ? total : result;  // what is wrong comes again with the next call
-        }
-        total += static_cast<std::ptrdiff_t>(count);
-        rest = rest.subspan(count);
+    std::size_t offered = 0, total = 0;
+    for (const iovec& part : parts) offered += part.iov_len;
+    while (total < offered) {
+      // A record that did not go out in one piece is encrypted already: the same bytes must be offered for it again.
+      const std::size_t size = pending_record_ > 0 ? pending_record_ : std::min(offered - total, largest_record);
+      if (size > offered - total) {
+        error_ = EINVAL;
+        return stream_failed;
       }
+      std::size_t count = 0;
+      const TlsStatus status = tls_->write(contiguous(parts, total, size), count);
+      if (status != TlsStatus::done) {
+        pending_record_ = size;
+        const std::ptrdiff_t result = outcome(status, 0, POLLOUT);
+        return total > 0 ? static_cast<std::ptrdiff_t>(total) : result;  // what is wrong comes again at the next call
+      }
+      pending_record_ = 0;
+      total += count;
     }
-    return total;
+    return static_cast<std::ptrdiff_t>(total);
+  }
+
+  /// `size` bytes from `offset` on, where they are if they lie together, else copied: a small header and the bytes
+  /// behind it go out as one record.
+  LOCKSTEP_ON_DEMAND std::span<const std::byte> contiguous(std::span<const iovec> parts, std::size_t offset,
+                                                           std::size_t size) {
+    while (offset >= parts.front().iov_len) {
+      offset -= parts.front().iov_len;
+      parts = parts.subspan(1);
+    }
+    const auto* first = static_cast<const std::byte*>(parts.front().iov_base) + offset;
+    if (parts.front().iov_len - offset >= size) return {first, size};
+    staging_.resize(largest_record);
+    for (std::size_t filled = 0; filled < size; parts = parts.subspan(1), offset = 0) {
+      const std::size_t count = std::min(parts.front().iov_len - offset, size - filled);
+      if (count > 0) {
+        std::memcpy(staging_.data() + filled, static_cast<const std::byte*>(parts.front().iov_base) + offset, count);
+      }
+      filled += count;
+    }
+    return std::span<const std::byte>(staging_).first(size);
   }
 
   LOCKSTEP_ON_DEMAND std::ptrdiff_t outcome(TlsStatus status, std::ptrdiff_t count, short wanted) {
@@ -152,7 +182,9 @@ class SecureStream {
   }
 
   FileDescriptor socket_;
-  std::optional<TlsSession> tls_;  // after socket_: it goes first
+  std::optional<TlsSession> tls_;   // after socket_: it goes first
+  std::vector<std::byte> staging_;  // of encrypted streams
+  std::size_t pending_record_ = 0;
   short wanted_ = 0;
   int error_ = 0;
 };
