@@ -112,7 +112,7 @@ std::string digest(C& communicator) {
 }  // namespace
 
 TEST_CASE("Ring passes the conformance suite") {
-  for (const int size : {1, 2, 3, 4, 5}) {
+  for (const int size : {1, 2, 3, 4, 5, 8}) {
     CAPTURE(size);
     check_all(run_ring(size,
                        [](ls::Ring& ring) {

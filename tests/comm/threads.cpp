@@ -36,7 +36,7 @@ bool contains(const std::string& text, const char* part) { return text.find(part
 }  // namespace
 
 TEST_CASE("Threads passes the conformance suite") {
-  for (const int size : {1, 2, 3, 4, 5}) {
+  for (const int size : {1, 2, 3, 4, 5, 8}) {
     ls::launch_threads(size, [](ls::Threads& communicator) {
       ls::testing::check_communicator(communicator);
       ls::testing::check_canonical_order(communicator);
