@@ -14,8 +14,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdlib>
 #include <exception>
 #include <string>
 #include <string_view>
@@ -62,6 +64,21 @@ inline TcpOptions tcp_options(int rank, int size, int port) {
   options.connect_deadline = std::chrono::seconds(20);
   return options;
 }
+
+/// A path that nothing has, in the folder for temporary files; removed at the end.
+struct TemporaryPath {
+  explicit TemporaryPath(std::string_view name) {
+    const char* folder = std::getenv("TMPDIR");
+    static std::atomic<int> count{0};
+    text = concat(folder == nullptr ? "/tmp" : folder, "/lockstep-", name, "-", static_cast<long>(::getpid()), "-",
+                  ++count);
+  }
+  TemporaryPath(const TemporaryPath&) = delete;
+  TemporaryPath& operator=(const TemporaryPath&) = delete;
+  ~TemporaryPath() { ::unlink(text.c_str()); }
+
+  std::string text;
+};
 
 /// Two ends of a stream, both non-blocking.
 inline std::pair<FileDescriptor, FileDescriptor> socket_pair() {
