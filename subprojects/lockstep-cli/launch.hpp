@@ -58,9 +58,9 @@ class Launch {
     if (options_.timeout_seconds > 0) timeout_ = Clock::now() + seconds(options_.timeout_seconds);
     run_attempt();
     for (int restart = 1; restart <= options_.max_restarts && may_restart(); ++restart) {
-      earlier_failures_.push_back(describe_failure());
-      error_.append(concat("lockstep launch: ", earlier_failures_.back(), "; starting all ranks again (restart ",
-                           restart, " of ", options_.max_restarts, ")\n"));
+      earlier_failures_.push_back(describe_culprit());
+      error_.append(concat("lockstep launch: ", describe_failure(), "; starting all ranks again (restart ", restart,
+                           " of ", options_.max_restarts, ")\n"));
       attempt_ = Attempt();
       job_.begin_attempt(restart);
       run_attempt();

@@ -748,7 +748,7 @@ class Restarts(unittest.TestCase):
                                           rf"bad {count}; no other rank was still running; starting all ranks again "
                                           rf"\(restart {count + 1} of 5\)$")
         self.assertRegex(said[2], r"^lockstep launch: all ranks ended with exit status 0; this was attempt 3; "
-                                  r"attempt 1: rank 1 .*bad 0; .*attempt 2: rank 1 .*bad 1; ")
+                                  r"attempt 1: rank 1 [^;]*bad 0; attempt 2: rank 1 [^;]*bad 1$")
 
     def test_in_the_end_the_launcher_gives_up(self):
         result = launch(2, "exit $((RANK * (40 + LOCKSTEP_RESTART_COUNT)))", "--max-restarts", "2")
@@ -756,8 +756,8 @@ class Restarts(unittest.TestCase):
         said = summary(result)
         self.assertEqual(len(said), 3)
         self.assertRegex(said[2], r"rank 1 \(pid \d+\) failed with exit status 42; .*; this was attempt 3; "
-                                  r"attempt 1: rank 1 \(pid \d+\) failed with exit status 40; .*; "
-                                  r"attempt 2: rank 1 \(pid \d+\) failed with exit status 41; ")
+                                  r"attempt 1: rank 1 \(pid \d+\) failed with exit status 40; "
+                                  r"attempt 2: rank 1 \(pid \d+\) failed with exit status 41$")
 
     def test_success_needs_no_restart(self):
         result = launch(1, "echo once", "--max-restarts", "3")
@@ -798,7 +798,7 @@ class Restarts(unittest.TestCase):
 
     def test_many_restarts_leak_nothing(self):
         # The last attempt counts what its launcher has open.
-        script = "[ $LOCKSTEP_RESTART_COUNT = $0 ] && ls /proc/$PPID/fd | wc -l && exit 0; exit 1"
+        script = "[ $LOCKSTEP_RESTART_COUNT = $0 ] && sleep 0.5 && ls /proc/$PPID/fd | wc -l && exit 0; exit 1"
         counts = [int(run("launch", "-n", 1, "--max-restarts", 30, "sh", "-c", script, last).stdout) for last in ("1", "30")]
         self.assertEqual(counts[0], counts[1])
 
