@@ -4,6 +4,7 @@
 #include <lockstep/comm/schedule/verify.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,36 @@ std::string proof(const detail::CollectiveTask& task, Write write) {
   return "";
 }
 
-inline const int rank_counts[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 20, 24, 31, 33, 48, 63, 64};
-inline const std::uint64_t element_counts[] = {0, 1, 2, 7, 16, 17, 64, 100, 257};
+/// Elements that a rank sends in all.
+inline std::uint64_t elements_sent(const detail::MessageSchedule& schedule) {
+  std::uint64_t elements = 0;
+  for (const detail::SendMessage& send : schedule.sends()) elements += send.count;
+  return elements;
+}
+
+/// Calls `each(task)` for numbers of ranks, of elements and sizes of elements, for all roots where there are few ranks,
+/// and for buffers that share memory and that do not.
+template <class Each>
+void for_each_task(detail::Collective collective, bool with_roots, Each each) {
+  for (const int size : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 20, 24, 31, 33, 48, 63, 64}) {
+    for (const std::uint64_t count : {0, 1, 2, 7, 16, 17, 64, 100}) {
+      detail::CollectiveTask task;
+      task.collective = collective;
+      task.part.size = size;
+      task.part.count = count;
+      if (size > 20 && count > 7 && count != 64) continue;
+      for (const std::size_t element : {std::size_t{4}, std::size_t{64}}) {
+        task.part.element = element;
+        for (int root = 0; root < (with_roots ? size : 1); root += size <= 8 ? 1 : size / 3) {
+          task.part.root = root;
+          for (const bool aliased : {false, true}) {
+            task.aliased = aliased;
+            each(static_cast<const detail::CollectiveTask&>(task));
+          }
+        }
+      }
+    }
+  }
+}
 
 }  // namespace lockstep::testing
