@@ -12,6 +12,7 @@
 #include <lockstep/testing/communicator/distributions.hpp>
 #include <lockstep/testing/communicator/gathers.hpp>
 #include <lockstep/testing/communicator/large.hpp>
+#include <lockstep/testing/communicator/long_buffers.hpp>
 #include <lockstep/testing/communicator/memory.hpp>
 #include <lockstep/testing/communicator/messages.hpp>
 #include <lockstep/testing/communicator/reductions.hpp>
@@ -36,6 +37,7 @@ void check_communicator(C& communicator) {
   check_broadcast(communicator);
   check_scatter(communicator);
   check_all_to_all(communicator);
+  check_long_buffers(communicator);
   check_barrier(communicator);
   check_asynchronous(communicator);
   check_asynchronous_forms(communicator);
