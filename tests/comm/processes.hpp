@@ -5,6 +5,8 @@
 #include <lockstep/core/error.hpp>
 #include <lockstep/core/file.hpp>
 
+#include <doctest/doctest.h>
+
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -12,6 +14,8 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdio>
+#include <cstring>
 #include <exception>
 #include <string>
 #include <utility>
@@ -27,6 +31,29 @@ struct ProcessResult {
   double seconds = 0;  ///< From the start until it ended.
 };
 
+/// What the watchdog of a rank's process says, and where.
+struct HangReport {
+  int descriptor = -1;
+  char text[300] = "";
+};
+inline HangReport hang_report;
+
+inline void report_hang_of_rank(int) {  // only calls that are safe in a signal handler
+  const std::size_t length = std::strlen(hang_report.text);
+  const bool told = ::write(hang_report.descriptor, hang_report.text, length) > 0;
+  ::_exit(::write(STDERR_FILENO, hang_report.text, length) > 0 && told ? 3 : 4);
+}
+
+/// Ends this process when it is still there after `seconds`, and names the test case and the rank.
+inline void watch_rank(int rank, int descriptor, unsigned seconds) {
+  const auto* test = doctest::getContextOptions()->currentTest;
+  std::snprintf(hang_report.text, sizeof hang_report.text, "HANG: rank %d of the test case '%s' did not end in %u s\n",
+                rank, test == nullptr ? "" : test->m_name, seconds);
+  hang_report.descriptor = descriptor;
+  ::signal(SIGALRM, report_hang_of_rank);
+  ::alarm(seconds);
+}
+
 /// The processes of a test; those that still run at the end are killed.
 class Processes {
  public:
@@ -40,7 +67,7 @@ class Processes {
       const pid_t process = ::fork();
       if (process < 0) throw EnvironmentError("fork failed");
       if (process == 0) {
-        ::alarm(100);
+        watch_rank(rank, write_end.get(), 100);
         std::string text;
         int status = 0;
         try {

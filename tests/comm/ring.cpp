@@ -1,5 +1,5 @@
-#include "processes.hpp"
 #include "random_program.hpp"
+#include "ring_processes.hpp"
 #include <lockstep/comm/ring.hpp>
 #include <lockstep/comm/threads.hpp>
 #include <lockstep/testing/communicator.hpp>
@@ -22,8 +22,7 @@
 #include <vector>
 
 namespace ls = lockstep;
-using ls::testing::Processes;
-using ls::testing::ProcessResult;
+using namespace ls::testing;
 
 // Counts the heap allocations of a thread.
 namespace {
@@ -40,53 +39,6 @@ thread_local std::size_t allocations = 0;
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace {
-
-/// A name that no other test uses.
-std::string fresh_name() {
-  static int count = 0;
-  return ls::concat("lockstep-test-", static_cast<int>(::getpid()), "-", ++count);
-}
-
-/// Every rank joins a ring and runs `function(ring)`; the text it returns is the rank's result.
-template <class Function>
-std::vector<ProcessResult> run_ring(int size, Function function, ls::RingOptions options = {}) {
-  options.size = size;
-  options.name = fresh_name();
-  Processes processes(size, [&](int rank) {
-    ls::RingOptions own = options;
-    own.rank = rank;
-    ls::Ring ring(own);
-    return std::string(function(ring));
-  });
-  return processes.wait_all();
-}
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-void check_all(const std::vector<ProcessResult>& results, const std::string& text) {
-  for (std::size_t rank = 0; rank < results.size(); ++rank) {
-    CAPTURE(rank);
-    CHECK(!results[rank].hung);
-    CHECK(results[rank].text == text);
-  }
-}
-
-/// The number of open descriptors, and of mappings of shared memory.
-int open_descriptors() {
-  int count = 0;
-  DIR* directory = ::opendir("/proc/self/fd");
-  while (::readdir(directory) != nullptr) ++count;
-  ::closedir(directory);
-  return count;
-}
-
-int shared_mappings() {
-  int count = 0;
-  const std::string maps = ls::read_file("/proc/self/maps");
-  for (std::size_t at = maps.find("memfd:lockstep"); at != std::string::npos; at = maps.find("memfd:lockstep", at + 1))
-    ++count;
-  return count;
-}
 
 /// The bits of a few reductions that take every path.
 template <class C>

@@ -7,6 +7,7 @@
 #include <lockstep/comm/communicator.hpp>
 #include <lockstep/comm/host/arena.hpp>
 #include <lockstep/comm/host/host_engine.hpp>
+#include <lockstep/comm/host/rebuild.hpp>
 #include <lockstep/comm/host/ring_rendezvous.hpp>
 #include <lockstep/comm/launch/job_secret.hpp>
 #include <lockstep/comm/launch/launch_environment.hpp>
@@ -87,6 +88,14 @@ class RingTransport {
 
   bool is_owner() const { return ::getpid() == process_; }
 
+  LOCKSTEP_ON_DEMAND bool is_dead(int peer) {
+    for (std::size_t index = 0; index < watched_.size(); ++index) {
+      if (watched_ranks_[index] != peer) continue;
+      if (::poll(&watched_[index], 1, 0) > 0) return true;
+    }
+    return false;
+  }
+
   LOCKSTEP_ON_DEMAND int find_dead(const ControlPage& page) {
     if (::poll(watched_.data(), watched_.size(), 0) <= 0) return -1;
     for (std::size_t index = 0; index < watched_.size(); ++index) {
@@ -97,6 +106,7 @@ class RingTransport {
   }
 
   const FileDescriptor& control() const { return links_.control; }
+  const FileDescriptor& death(int peer) const { return links_.deaths[static_cast<std::size_t>(peer)]; }
   const FileDescriptor& socket(int peer) const { return links_.sockets[static_cast<std::size_t>(peer)]; }
   const Shared<ArenaTable>& arenas() const { return arenas_; }
   std::uint64_t next_arena_number() { return ++arena_count_; }
@@ -126,11 +136,7 @@ class Ring : public detail::EngineCommunicator<detail::HostEngine<detail::RingTr
   using Memory = detail::ArenaMemory;
 
   /// Meets the other ranks; throws CommunicationError when they do not all come in time.
-  LOCKSTEP_ON_DEMAND explicit Ring(const RingOptions& options) : EngineCommunicator(meet(options)), options_(options) {
-    const int status =
-        engine().transport().reserve(engine().page().staging_offset(rank()), engine().page().staging_bytes());
-    check_everywhere(status, options.staging_bytes);
-  }
+  LOCKSTEP_ON_DEMAND explicit Ring(const RingOptions& options) : Ring(options, {}) {}
   LOCKSTEP_ON_DEMAND explicit Ring(const LaunchEnvironment& environment) : Ring(RingOptions::from(environment)) {}
 
   /// Memory that all ranks map. Throws CommunicationError on every rank when one of them cannot have it; the
@@ -167,14 +173,44 @@ class Ring : public detail::EngineCommunicator<detail::HostEngine<detail::RingTr
     return Ring(part);
   }
 
+  /// See RebuildableCommunicator. Throws ArgumentError while nothing has failed. A rank goes on when it is alive and
+  /// calls this before one of those who called it has waited for RingOptions::connect_deadline; one that comes later
+  /// gets a CommunicationError. Ranks that are lost on the way, rank 0 too, do not keep the others from going on.
+  LOCKSTEP_ON_DEMAND Ring rebuild() {
+    engine().require_failure();
+    const detail::ControlPage& page = engine().page();
+    return detail::rebuild_group(
+        detail::RingTransport::name, page, rank(), options_.connect_deadline,
+        [&](int peer) { return engine().is_gone(peer); },
+        [&](const std::vector<int>& members, int attempt) {
+          std::vector<int> deaths;
+          for (const int member : members) deaths.push_back(engine().transport().death(member).get());
+          const auto& group = page.group().rebuild.group;
+          RingOptions next = options_;
+          next.rank = detail::place_among(members, rank());
+          next.size = static_cast<int>(members.size());
+          next.name =
+              derived_rendezvous_name(options_.name, concat("rebuild ", group[0], " ", group[1], " attempt ", attempt));
+          return Ring(next, std::move(deaths));
+        });
+  }
+
  private:
+  LOCKSTEP_ON_DEMAND Ring(const RingOptions& options, std::vector<int> deaths)
+      : EngineCommunicator(meet(options, std::move(deaths))), options_(options) {
+    const int status =
+        engine().transport().reserve(engine().page().staging_offset(rank()), engine().page().staging_bytes());
+    check_everywhere(status, options.staging_bytes);
+  }
+
   struct MemoryNotice {
     std::uint64_t bytes = 0;
     std::int32_t status = 0;
     std::int32_t reserved = 0;
   };
 
-  LOCKSTEP_ON_DEMAND static Shared<detail::HostEngine<detail::RingTransport>> meet(const RingOptions& options) {
+  LOCKSTEP_ON_DEMAND static Shared<detail::HostEngine<detail::RingTransport>> meet(const RingOptions& options,
+                                                                                   std::vector<int> deaths) {
     if (options.size < 1 || options.size > detail::max_host_ranks || options.rank < 0 || options.rank >= options.size) {
       throw ArgumentError(concat("Ring: rank ", options.rank, " of ", options.size, " is not possible; size is 1 to ",
                                  detail::max_host_ranks, ", rank is 0 to size - 1"));
@@ -184,8 +220,9 @@ class Ring : public detail::EngineCommunicator<detail::HostEngine<detail::RingTr
           concat("Ring: staging_bytes must be a multiple of 8192 from 65536 on, got ", options.staging_bytes));
     }
     detail::RingTransport transport(
-        options.rank, detail::meet_ring({options.rank, options.size, options.name, options.secret,
-                                         options.staging_bytes, Deadline::after(options.connect_deadline)}));
+        options.rank,
+        detail::meet_ring({options.rank, options.size, options.name, options.secret, options.staging_bytes,
+                           Deadline::after(options.connect_deadline), std::move(deaths)}));
     transport.control_mapping =
         detail::map_shared(transport.control(), detail::ControlPage::bytes(options.size, options.staging_bytes), true);
     std::byte* base = transport.control_mapping.data();
@@ -262,6 +299,6 @@ class Ring : public detail::EngineCommunicator<detail::HostEngine<detail::RingTr
   int splits_ = 0;
 };
 
-static_assert(Communicator<Ring>);
+static_assert(RebuildableCommunicator<Ring>);
 
 }  // namespace lockstep

@@ -6,6 +6,7 @@
 #include <lockstep/comm/communicator.hpp>
 #include <lockstep/comm/host/host_engine.hpp>
 #include <lockstep/comm/host/mapping.hpp>
+#include <lockstep/comm/host/rebuild.hpp>
 #include <lockstep/core/chrono.hpp>
 #include <lockstep/core/error.hpp>
 #include <lockstep/core/on_demand.hpp>
@@ -49,6 +50,10 @@ struct ThreadGroupState {
   Mapping memory;
   ControlPage page;
   std::vector<std::atomic<bool>> taken;
+  struct Successor {
+    Shared<ThreadGroupState> group = {};
+    std::atomic<bool> ready{false};
+  } successors[rebuild_attempts];  ///< What each attempt to rebuild this group made.
 };
 
 /// Threads see each other's memory: an address is a location.
@@ -62,6 +67,7 @@ struct ThreadTransport {
   }
   int reserve(std::size_t, std::size_t) const { return 0; }
   bool is_owner() const { return true; }
+  bool is_dead(int) const { return false; }
   int find_dead(const ControlPage&) const { return -1; }
 
   Shared<ThreadGroupState> group;
@@ -82,6 +88,10 @@ class Threads : public detail::EngineCommunicator<detail::HostEngine<detail::Thr
 
   /// See Communicator.
   LOCKSTEP_ON_DEMAND Threads split(int color, int key);
+
+  /// See RebuildableCommunicator; as `Ring::rebuild`, and ThreadGroupOptions::deadline is how long ranks are waited
+  /// for.
+  LOCKSTEP_ON_DEMAND Threads rebuild();
 
  private:
   friend class ThreadGroup;
@@ -138,7 +148,33 @@ Threads Threads::split(int color, int key) {
   return result;
 }
 
-static_assert(Communicator<Threads>);
+template <class>
+Threads Threads::rebuild() {
+  engine().require_failure();
+  const Shared<detail::ThreadGroupState> old = engine().transport().group;
+  const auto is_gone = [&](int peer) { return engine().is_gone(peer); };
+  return detail::rebuild_group(
+      detail::ThreadTransport::name, old->page, rank(), old->options.deadline, is_gone,
+      [&](const std::vector<int>& members, int attempt) {
+        auto& successor = old->successors[attempt];
+        if (members.front() == rank()) {
+          successor.group = Shared<detail::ThreadGroupState>::make(static_cast<int>(members.size()), old->options);
+          successor.ready = true;
+        }
+        const Deadline deadline = engine().deadline();
+        while (!successor.ready) {
+          if (is_gone(members.front()) || deadline.passed()) {
+            throw CommunicationError(concat("threads: rank ", members.front(), " did not make the new group"));
+          }
+          detail::nap(std::chrono::milliseconds(1));
+        }
+        Threads result(successor.group, detail::place_among(members, rank()));
+        result.barrier();  // all members have come
+        return result;
+      });
+}
+
+static_assert(RebuildableCommunicator<Threads>);
 
 /// Runs `function(Threads)` or `function(Threads&)` on `size` threads, one rank each, and returns when all have ended.
 /// When ranks throw, the others are woken out of their waits, and the exception of the rank that failed first is

@@ -15,6 +15,7 @@ struct WithoutReach {
   Location locate(const std::byte*, std::size_t) const { return {}; }
   bool is_owner() const { return true; }
   int reserve(std::size_t, std::size_t) const { return 0; }
+  bool is_dead(int) const { return false; }
   int find_dead(const ControlPage&) const { return -1; }
 };
 

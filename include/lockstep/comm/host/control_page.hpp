@@ -17,6 +17,8 @@ namespace lockstep::detail {
 inline constexpr int max_host_ranks = 250;       // as many descriptors as one Unix socket message carries
 inline constexpr std::uint64_t slot_count = 32;  // operations that may be under way at a time
 inline constexpr std::size_t inline_bytes = 48;  // payload that fits beside the sequence number
+inline constexpr int rebuild_attempts = 16;      // losses that a rebuild bears on its way
+inline constexpr std::size_t rebuild_words = (max_host_ranks + 63) / 64;
 inline constexpr std::size_t flat_bytes = 2048;  // payload that every rank combines for itself
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free && std::atomic<std::uint32_t>::is_always_lock_free);
@@ -59,6 +61,10 @@ struct RankControl {
     std::atomic<std::uint64_t> reduced{0};   ///< Staging rounds in which this rank has done its work.
     std::atomic<std::uint32_t> working{0};   ///< This rank is reading or writing peers' buffers (threads only).
   } counters;
+  struct alignas(64) {
+    std::atomic<std::uint32_t> attempts{0};                       ///< To rebuild, to which this rank has come.
+    std::uint64_t members[rebuild_attempts][rebuild_words] = {};  ///< The lists that it made, a bit for each rank.
+  } rebuild;
   /// Ranks to which this one's channel can be read.
   alignas(64) std::atomic<std::uint8_t> opened[(max_host_ranks + 63) / 64 * 64];
   CallSlot slots[slot_count];
@@ -82,6 +88,10 @@ struct GroupControl {
     std::atomic<std::int32_t> rank{-1};
     char text[1016] = "";
   } failure;
+  struct alignas(64) {
+    std::uint64_t group[2] = {};  ///< Random: no other group, before or after, has these numbers.
+    std::atomic<std::int32_t> closed[rebuild_attempts] = {};  ///< The rank whose list holds plus one; 0 while open.
+  } rebuild;
 };
 
 /// The layout: the group's lines, each rank's lines, each rank's staging area, the channel of each pair of ranks.

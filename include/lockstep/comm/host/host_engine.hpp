@@ -75,6 +75,23 @@ class HostEngine {
   [[noreturn]] void fail(const std::string& text) { member_.fail(text); }
   void abandon(const std::string& text) { member_.abandon(text); }
 
+  /// Throws ArgumentError unless something has failed; what no call has met yet is noticed here.
+  LOCKSTEP_ON_DEMAND void require_failure() {
+    if (member_.has_failed()) return;
+    const int dead = transport().find_dead(page());
+    if (!member_.failure_seen() && dead < 0) {
+      throw ArgumentError("rebuild: this communicator has not failed; use split to make another one of its ranks");
+    }
+    member_.abandon(member_.failure_seen()
+                        ? announced_failure(page())
+                        : concat(describe_rank(page(), dead), " died ", describe_last_call(page(), dead)));
+  }
+
+  /// Whether a rank can never come again.
+  bool is_gone(int peer) {
+    return page().rank(peer).identity.state.load() == RankState::left || transport().is_dead(peer);
+  }
+
   /// Says goodbye: peers that still wait for this rank are told.
   void leave(bool after_exception) { member_.leave(after_exception, pending()); }
 

@@ -20,6 +20,7 @@ concept HostTransport = requires(T transport, const std::byte* address, std::siz
   { transport.reach(rank, location, bytes) } -> std::same_as<std::byte*>;  // null: this rank cannot reach it
   { transport.reserve(bytes, bytes) } -> std::same_as<int>;  // takes pages of the control memory; 0 or an errno value
   { transport.is_owner() } -> std::same_as<bool>;            // false in a copy of the process made by fork
+  { transport.is_dead(rank) } -> std::same_as<bool>;   // its process has ended, as far as can be known
   { transport.find_dead(page) } -> std::same_as<int>;        // a rank whose process ended without leaving, or -1
 };
 

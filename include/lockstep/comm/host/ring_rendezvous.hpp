@@ -6,6 +6,7 @@
 #include <lockstep/comm/host/arena.hpp>
 #include <lockstep/comm/host/control_page.hpp>
 #include <lockstep/comm/host/failure.hpp>
+#include <lockstep/comm/host/rebuild.hpp>
 #include <lockstep/comm/host/unix_socket.hpp>
 #include <lockstep/comm/launch/job_secret.hpp>
 #include <lockstep/core/chrono.hpp>
@@ -15,8 +16,8 @@
 
 #include <poll.h>
 #include <sched.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cstddef>
@@ -38,6 +39,7 @@ struct RingMeeting {
   std::optional<JobSecret> secret;
   std::size_t staging_bytes;
   Deadline deadline;
+  std::vector<int> deaths = {};  ///< By rank, where they are known: descriptors that become readable when one ends.
 };
 
 /// What a rank has after the meeting.
@@ -94,10 +96,13 @@ LOCKSTEP_ON_DEMAND RingHello make_hello(const RingMeeting& meeting) {
   return hello;
 }
 
-inline void nap(std::chrono::milliseconds duration) {
-  const timespec time{static_cast<time_t>(duration.count() / 1000),
-                      static_cast<long>(duration.count() % 1000) * 1'000'000};
-  ::nanosleep(&time, nullptr);
+/// The first rank whose process has ended, or -1.
+LOCKSTEP_ON_DEMAND int find_ended(const RingMeeting& meeting) {
+  for (std::size_t rank = 0; rank < meeting.deaths.size(); ++rank) {
+    pollfd watched{meeting.deaths[rank], POLLIN, 0};
+    if (::poll(&watched, 1, 0) > 0) return static_cast<int>(rank);
+  }
+  return -1;
 }
 
 /// The side of rank 0.
@@ -148,7 +153,11 @@ class RingHost {
   LOCKSTEP_ON_DEMAND bool wait_for_news(const FileDescriptor& listener) {
     std::vector<pollfd> watched{{listener.get(), POLLIN, 0}};
     for (const FileDescriptor& socket : links_.sockets) watched.push_back({socket.get(), 0, 0});
+    for (const int death : meeting_.deaths) watched.push_back({death, POLLIN, 0});
     if (!poll_until(watched, meeting_.deadline)) return false;
+    if (const int ended = find_ended(meeting_); ended >= 0) {
+      throw CommunicationError(concat("ring: rank ", ended, " ended before all ranks had joined"));
+    }
     for (std::size_t rank = 1; rank < links_.sockets.size(); ++rank) {
       if (links_.sockets[rank] && (watched[rank + 1].revents & (POLLHUP | POLLERR)) != 0) {
         throw CommunicationError(concat("ring: ", describe(rank), " ended before all ranks had joined"));
@@ -215,6 +224,8 @@ class RingHost {
     cpu_set_t processors = hellos_[0].processors;
     for (const RingHello& hello : hellos_) CPU_OR(&processors, &processors, &hello.processors);
     page.construct(CPU_COUNT(&processors));
+    auto& group = page.group().rebuild.group;
+    if (::getrandom(group, sizeof group, 0) != sizeof group) throw socket_error("get random numbers");
     for (int rank = 0; rank < meeting_.size; ++rank) {
       auto& identity = page.rank(rank).identity;
       identity.process = hellos_[static_cast<std::size_t>(rank)].process;
@@ -283,6 +294,9 @@ LOCKSTEP_ON_DEMAND RingLinks join_ring(const RingMeeting& meeting) {
       throw CommunicationError(concat("ring: rank ", meeting.rank, " found nobody at '", meeting.name,
                                       "' in time; rank 0 has not started, ended early, runs on another host or in "
                                       "another network namespace"));
+    }
+    if (const int ended = find_ended(meeting); ended >= 0) {
+      throw CommunicationError(concat("ring: rank ", ended, " ended before all ranks had joined"));
     }
     nap(std::chrono::milliseconds(attempt < 20 ? 1 : 10));
     socket = connect_to(meeting.name);
