@@ -209,7 +209,8 @@ void read_mpich(Getter& get, LaunchReading& reading) {
     reading.origins.job_id = name;
   }
   // PMI_PORT is where the host's own proxy of the process manager listens.
-  result.job_id_is_local = result.job_id.empty() || std::string_view(reading.origins.job_id) == "PMI_PORT";
+  result.job_id_is_local =
+      result.spans_hosts() && (result.job_id.empty() || std::string_view(reading.origins.job_id) == "PMI_PORT");
 }
 
 /// Slurm gives the batch script and an interactive shell a step of their own, with an id from the top of the range.
