@@ -93,6 +93,25 @@ TEST_CASE("random programs run on two hosts") {
   }
 }
 
+TEST_CASE("the survivors of a failure go on together") {
+  try {
+    run_hosts({2, 2}, [](Hosts& communicator) {
+      communicator.barrier();
+      if (communicator.rank() == 3) throw ls::Error("rank 3 gives up");
+      try {
+        for (;;) communicator.barrier();
+      } catch (const ls::CommunicationError&) {}
+      Hosts survivors = communicator.rebuild();
+      std::vector<float> values(10'000, static_cast<float>(communicator.rank()));
+      survivors.all_reduce(std::span<float>(values));
+      if (survivors.size() != 3 || values[9999] != 3) throw ls::Error("the survivors do not work together");
+    });
+    FAIL("no error");
+  } catch (const ls::Error& error) {
+    CHECK(std::string(error.what()) == "rank 3 gives up");
+  }
+}
+
 TEST_CASE("a failure inside one host ends the waits of the others, and its text arrives") {
   std::vector<std::string> texts(4);
   try {

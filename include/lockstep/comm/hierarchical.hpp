@@ -48,6 +48,14 @@ class Hierarchical : public detail::EngineCommunicator<detail::HierarchyEngine<L
     return Hierarchical(this->engine().local().split(color, key), std::move(world));
   }
 
+  /// See RebuildableCommunicator: the survivors inside this host, then those of all hosts.
+  Hierarchical rebuild() requires RebuildableCommunicator<Local> && RebuildableCommunicator<World> {
+    Local local = this->engine().local().rebuild();
+    std::optional<World> world;
+    if (this->engine().world()) world.emplace(this->engine().world()->rebuild());
+    return Hierarchical(std::move(local), std::move(world));
+  }
+
   /// How the ranks are spread over hosts.
   int hosts() const { return this->engine().layout().hosts; }
 };

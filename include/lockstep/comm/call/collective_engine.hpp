@@ -12,9 +12,10 @@ namespace lockstep::detail {
 
 /// Moves the bytes of calls, one thread at a time.
 ///
-///  - `start(call)` begins a call and returns its ticket. Collectives begin in the order of their start. It waits for a
-///    peer only when too many calls are under way. The buffers of the call, and its counts, stay valid until it is
-///    finished.
+///  - `start(call)` begins a call and returns its ticket. Tickets of messages have bit 63 set, those of collectives do
+///    not; bit 61 is left to engines that are made of others. Collectives begin in the order of their start. It waits
+///    for a peer only when too many calls are under way. The buffers of the call, and its counts, stay valid until it
+///    is finished.
 ///  - `finish(ticket)` returns when the call's buffers are the caller's again, or throws CommunicationError.
 ///  - `finished(ticket)` advances without waiting and says whether `finish` would return at once.
 ///  - `run(call)` is `finish(start(call))`.

@@ -5,8 +5,12 @@
 #include <lockstep/comm/call/engine_communicator.hpp>
 #include <lockstep/comm/cluster/host_layout.hpp>
 #include <lockstep/comm/cluster/staged_call.hpp>
+#include <lockstep/comm/host/bell.hpp>
 #include <lockstep/core/concat.hpp>
 #include <lockstep/core/error.hpp>
+
+#include <sched.h>
+#include <time.h>
 
 #include <array>
 #include <cstddef>
@@ -14,8 +18,25 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace lockstep::detail {
+
+/// Between two looks at several communicators: first nothing but a pause, then other ranks of this processor, then a
+/// nap that is short against a message between hosts.
+class Backoff {
+ public:
+  void pause() {
+    ++looks_;
+    if (looks_ < 200) return pause_briefly();
+    if (looks_ < 220) return static_cast<void>(::sched_yield());
+    const timespec nap{0, 30'000};
+    ::nanosleep(&nap, nullptr);
+  }
+
+ private:
+  int looks_ = 0;
+};
 
 /// `Local` joins the ranks of one host, `World` all ranks; each is an EngineCommunicator. On one host there is no
 /// world.
@@ -45,39 +66,40 @@ class HierarchyEngine {
       Operation& operation = operations_[started_ % operation_count];
       operation = {};
       if (!world_) {
-        operation.local_ticket = EngineAccess::of(local_).start(call);
-        operation.uses_local = true;
+        issue_on(Scope::local, call, operation);
       } else if (StagedCall::can_stage(call, plan_.layout)) {
         operation.staged = StagedCall(call, plan_);
         operation.parts = operation.staged.parts();
       } else {
-        operation.world_ticket = EngineAccess::of(*world_).start(call);
-        operation.uses_world = true;
+        issue_on(Scope::world, call, operation);
       }
       ++started_;
-      advance<false>();
-      return (started_ - 1) << 1;
+      advance();
+      return started_ - 1;
     });
   }
 
   void finish(std::uint64_t ticket) {
-    if (ticket & message_flag) {
-      return with_message(ticket, [&](auto& engine, std::uint64_t inner) { guarded([&] { engine.finish(inner); }); });
-    }
-    if ((ticket >> 1) < completed_) return;
+    if (is_done(ticket)) return;
     require_usable();
-    guarded([&] { advance_to((ticket >> 1) + 1); });
+    guarded([&] {
+      if ((ticket & message_flag) == 0) return advance_to(ticket + 1);
+      const auto [scope, inner] = message_of(ticket);
+      Backoff backoff;
+      while (!is_finished(scope, inner)) {
+        if (started_ == completed_ && only_traffic(scope)) return wait(scope, inner);
+        advance();
+        progress_all();
+        backoff.pause();
+      }
+    });
   }
 
   bool finished(std::uint64_t ticket) {
-    if (ticket & message_flag) {
-      return with_message(
-          ticket, [&](auto& engine, std::uint64_t inner) { return guarded([&] { return engine.finished(inner); }); });
-    }
-    if ((ticket >> 1) < completed_) return true;
+    if (is_done(ticket)) return true;
     require_usable();
-    guarded([&] { advance<false>(); });
-    return (ticket >> 1) < completed_;
+    guarded([&] { advance(); });
+    return is_done(ticket);
   }
 
   void run(const Call& call) { finish(start(call)); }
@@ -90,10 +112,8 @@ class HierarchyEngine {
   void progress() {
     require_usable();
     guarded([&] {
-      advance<false>();
-      EngineAccess::of(local_).progress();
-      if (world_) EngineAccess::of(*world_).progress();
-      if (across_) EngineAccess::of(*across_).progress();
+      advance();
+      progress_all();
     });
   }
 
@@ -116,7 +136,8 @@ class HierarchyEngine {
  private:
   static constexpr std::uint64_t operation_count = 32;  // that may be under way at a time
   static constexpr std::size_t ticket_count = 8;        // more than there are between a part and the one it needs
-  static constexpr std::uint64_t message_flag = 1;
+  static constexpr std::uint64_t message_flag = std::uint64_t{1} << 63;
+  static constexpr std::uint64_t world_flag = std::uint64_t{1} << 61;
 
   struct PartTicket {
     std::uint64_t ticket = 0;
@@ -128,8 +149,13 @@ class HierarchyEngine {
     int parts = 0;  // of a staged call
     int turn = 0;   // of the part that is issued next
     std::array<PartTicket, ticket_count> tickets;
-    bool uses_local = false, uses_across = false, uses_world = false;
-    std::uint64_t local_ticket = 0, across_ticket = 0, world_ticket = 0;  // the last of each
+    std::array<std::optional<std::uint64_t>, scope_count> last = {};  // by scope: the last part
+  };
+
+  /// What this rank has under way on one communicator: collectives end in order, so the last one tells of all.
+  struct Traffic {
+    std::optional<std::uint64_t> last_collective = {};
+    std::vector<std::uint64_t> messages = {};
   };
 
   void require_usable() const {
@@ -147,48 +173,62 @@ class HierarchyEngine {
     }
   }
 
-  // A message's ticket is that of the communicator that carries it, whose highest bit may be in use.
+  /// Calls `function(engine)` with the engine of a communicator.
+  template <class Function>
+  decltype(auto) on(Scope scope, Function function) {
+    if (scope == Scope::local) return function(EngineAccess::of(local_));
+    return function(EngineAccess::of(scope == Scope::across ? *across_ : *world_));
+  }
+
+  bool is_finished(Scope scope, std::uint64_t ticket) {
+    return on(scope, [&](auto& engine) { return engine.finished(ticket); });
+  }
+
+  void progress_all() {
+    EngineAccess::of(local_).progress();
+    if (world_) EngineAccess::of(*world_).progress();
+    if (across_) EngineAccess::of(*across_).progress();
+  }
+
+  /// Inside the host where both ranks are there. The ticket is that of the communicator that carries the message.
   std::uint64_t start_message(const Call& call) {
     const int peer = call.fingerprint.root;
-    if (world_ && !(plan_.layout.regular && plan_.layout.host_of(peer) == plan_.host())) {
-      return pack_message(EngineAccess::of(*world_).start(call), true);
-    }
-    Call inside = call;
-    if (world_) inside.fingerprint.root = static_cast<std::uint16_t>(plan_.layout.local_rank_of(peer));
-    return pack_message(EngineAccess::of(local_).start(inside), false);
+    const bool inside = !world_ || (plan_.layout.regular && plan_.layout.host_of(peer) == plan_.host());
+    Call sent = call;
+    if (inside && world_) sent.fingerprint.root = static_cast<std::uint16_t>(plan_.layout.local_rank_of(peer));
+    const Scope scope = inside ? Scope::local : Scope::world;
+    const std::uint64_t ticket = on(scope, [&](auto& engine) { return engine.start(sent); });
+    std::vector<std::uint64_t>& messages = traffic(scope).messages;
+    while (!messages.empty() && is_finished(scope, messages.back())) messages.pop_back();
+    messages.push_back(ticket);
+    return ticket | message_flag | (inside ? 0 : world_flag);
   }
-  static std::uint64_t pack_message(std::uint64_t inner, bool world) {
-    return inner << 3 | (inner >> 63) << 2 | static_cast<std::uint64_t>(world) << 1 | message_flag;
+  static std::pair<Scope, std::uint64_t> message_of(std::uint64_t ticket) {
+    return {(ticket & world_flag) != 0 ? Scope::world : Scope::local, ticket & ~world_flag};
   }
-  template <class Function>
-  auto with_message(std::uint64_t ticket, Function function) {
-    const std::uint64_t inner = ticket >> 3 | (ticket >> 2 & 1) << 63;
-    return (ticket >> 1 & 1) != 0 ? function(EngineAccess::of(*world_), inner)
-                                  : function(EngineAccess::of(local_), inner);
+
+  bool is_done(std::uint64_t ticket) {
+    if ((ticket & message_flag) == 0) return ticket < completed_;
+    const auto [scope, inner] = message_of(ticket);
+    return guarded([&, at = scope, number = inner] { return is_finished(at, number); });
   }
 
   /// Completes all operations before `end`.
   void advance_to(std::uint64_t end) {
-    while (completed_ < end) advance<true>();
+    for (;;) {
+      advance();
+      if (completed_ >= end) return;
+      wait(blocked_on_.scope, blocked_on_.ticket);
+    }
   }
 
-  /// Issues what can be issued and completes what is done. Waiting: until the oldest operation is complete.
-  template <bool Waiting>
+  /// Issues what can be issued and completes what is done, in order; then `blocked_on_` is what the oldest waits for.
   void advance() {
-    while (issued_ < started_) {
-      if (!issue<Waiting>(operations_[issued_ % operation_count])) break;
-      ++issued_;
-      if constexpr (Waiting) break;
-    }
-    while (completed_ < issued_) {
-      if (!complete<Waiting>(operations_[completed_ % operation_count])) break;
-      ++completed_;
-      if constexpr (Waiting) break;
-    }
+    while (issued_ < started_ && issue(operations_[issued_ % operation_count])) ++issued_;
+    while (completed_ < issued_ && is_complete(operations_[completed_ % operation_count])) ++completed_;
   }
 
   /// Issues the parts of a staged call; false when one has to wait for another.
-  template <bool Waiting>
   bool issue(Operation& operation) {
     for (; operation.turn < operation.parts; ++operation.turn) {
       int index = 0;
@@ -196,42 +236,67 @@ class HierarchyEngine {
       if (!part.taken) continue;
       if (part.needs >= 0) {
         const PartTicket& needed = operation.tickets[static_cast<std::size_t>(part.needs) % ticket_count];
-        if (!ready<Waiting>(needed)) return false;
+        if (!is_finished(needed.scope, needed.ticket)) {
+          blocked_on_ = needed;
+          return false;
+        }
       }
       if (part.sums != nullptr) part.call.scale(part.sums, part.call.fingerprint.count, size());
-      const bool local = part.scope == Scope::local;
-      std::uint64_t& ticket = local ? operation.local_ticket : operation.across_ticket;
-      (local ? operation.uses_local : operation.uses_across) = true;
-      ticket = local ? EngineAccess::of(local_).start(part.call) : EngineAccess::of(*across_).start(part.call);
-      operation.tickets[static_cast<std::size_t>(index) % ticket_count] = {ticket, part.scope};
+      operation.tickets[static_cast<std::size_t>(index) % ticket_count] = issue_on(part.scope, part.call, operation);
     }
     return true;
   }
 
-  template <bool Waiting>
-  bool complete(Operation& operation) {
-    if (operation.uses_world && !ready<Waiting>(*world_, operation.world_ticket)) return false;
-    if (operation.uses_across && !ready<Waiting>(*across_, operation.across_ticket)) return false;
-    return !operation.uses_local || ready<Waiting>(local_, operation.local_ticket);
+  PartTicket issue_on(Scope scope, const Call& call, Operation& operation) {
+    const std::uint64_t ticket = on(scope, [&](auto& engine) { return engine.start(call); });
+    operation.last[static_cast<std::size_t>(scope)] = ticket;
+    traffic(scope).last_collective = ticket;
+    return {ticket, scope};
   }
 
-  template <bool Waiting>
-  bool ready(const PartTicket& part) {
-    return part.scope == Scope::local ? ready<Waiting>(local_, part.ticket) : ready<Waiting>(*across_, part.ticket);
-  }
-
-  template <bool Waiting, class C>
-  bool ready(C& communicator, std::uint64_t ticket) {
-    if constexpr (!Waiting) return EngineAccess::of(communicator).finished(ticket);
-    EngineAccess::of(communicator).finish(ticket);
+  bool is_complete(const Operation& operation) {
+    for (std::size_t scope = 0; scope < scope_count; ++scope) {
+      if (!operation.last[scope] || is_finished(static_cast<Scope>(scope), *operation.last[scope])) continue;
+      blocked_on_ = {*operation.last[scope], static_cast<Scope>(scope)};
+      return false;
+    }
     return true;
   }
+
+  /// Waits for a ticket of one communicator. What is under way on the others needs this rank too, so it sleeps in that
+  /// one only when it is the only one.
+  void wait(Scope scope, std::uint64_t ticket) {
+    Backoff backoff;
+    while (!is_finished(scope, ticket)) {
+      if (only_traffic(scope)) return on(scope, [&](auto& engine) { engine.finish(ticket); });
+      progress_all();
+      backoff.pause();
+    }
+  }
+
+  /// Whether nothing is under way on the other communicators.
+  bool only_traffic(Scope wanted) {
+    for (std::size_t index = 0; index < scope_count; ++index) {
+      const auto scope = static_cast<Scope>(index);
+      if (scope == wanted) continue;
+      Traffic& other = traffic(scope);
+      if (other.last_collective && !is_finished(scope, *other.last_collective)) return false;
+      other.last_collective.reset();
+      while (!other.messages.empty() && is_finished(scope, other.messages.back())) other.messages.pop_back();
+      if (!other.messages.empty()) return false;
+    }
+    return true;
+  }
+
+  Traffic& traffic(Scope scope) { return traffic_[static_cast<std::size_t>(scope)]; }
 
   Local local_;
   std::optional<World> world_;
   std::optional<World> across_;  // the ranks of all hosts that have this one's local rank
   StagePlan plan_;
   std::array<Operation, operation_count> operations_;
+  std::array<Traffic, scope_count> traffic_;  // by scope
+  PartTicket blocked_on_;
   std::uint64_t started_ = 0;
   std::uint64_t issued_ = 0;     // of these, those whose parts are all under way
   std::uint64_t completed_ = 0;  // of these, those that are done

@@ -11,8 +11,9 @@
 
 namespace lockstep::detail {
 
-/// Which communicator carries a part: that of the host, or that of the equal local ranks of all hosts.
-enum class Scope : std::uint8_t { local, across };
+/// Which communicator carries a call: that of the host, that of the equal local ranks of all hosts, that of all ranks.
+enum class Scope : std::uint8_t { local, across, world };
+inline constexpr std::size_t scope_count = 3;
 
 /// A part of a staged call.
 struct StagedPart {

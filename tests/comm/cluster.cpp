@@ -1,0 +1,158 @@
+#include "processes.hpp"
+#include "random_program.hpp"
+#include <lockstep/comm/cluster.hpp>
+#include <lockstep/comm/threads.hpp>
+#include <lockstep/testing/communicator.hpp>
+
+#include <doctest/doctest.h>
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+namespace ls = lockstep;
+using ls::testing::Processes;
+using ls::testing::ProcessResult;
+
+namespace {
+
+/// How the ranks of `hosts` times `local_size` meet on this machine; hosts differ in the name of their ring.
+struct Meeting {
+  explicit Meeting(int host_count, int ranks_per_host) : hosts(host_count), local_size(ranks_per_host) {
+    static int count = 0;
+    name = ls::concat("lockstep-test-cluster-", static_cast<int>(::getpid()), "-", ++count);
+    address_file = ls::concat("/tmp/", name);
+    for (std::byte& byte : secret) byte = static_cast<std::byte>(count + 7);
+  }
+  ~Meeting() { ::unlink(address_file.c_str()); }
+  Meeting(const Meeting&) = delete;
+  Meeting& operator=(const Meeting&) = delete;
+
+  ls::ClusterOptions options(int rank) const {
+    ls::ClusterOptions result;
+    result.local = {.rank = rank % local_size, .size = local_size, .name = ls::concat(name, "-", rank / local_size)};
+    result.world = ls::TcpOptions{
+        .rank = rank, .size = hosts * local_size, .job_id = name, .address_file = address_file, .secret = secret};
+    return result;
+  }
+
+  int hosts, local_size;
+  std::string name, address_file;
+  ls::JobSecret secret{};
+};
+
+template <class Function>
+std::vector<ProcessResult> run_cluster(int hosts, int local_size, Function function) {
+  const Meeting meeting(hosts, local_size);
+  Processes processes(hosts * local_size, [&](int rank) {
+    ls::Cluster cluster = ls::connect_cluster(meeting.options(rank));
+    return std::string(function(cluster));
+  });
+  return processes.wait_all();
+}
+
+void check_all(const std::vector<ProcessResult>& results, const std::string& text) {
+  for (std::size_t rank = 0; rank < results.size(); ++rank) {
+    CAPTURE(rank);
+    CHECK(!results[rank].hung);
+    CHECK(results[rank].text == text);
+  }
+}
+
+/// The bits of reductions of several lengths.
+template <class C>
+std::string digest(C& communicator) {
+  std::uint64_t hash = 14695981039346656037u;
+  for (const std::size_t count : {1u, 7u, 500u, 5001u, 300'003u}) {
+    std::vector<float> values(count);
+    for (std::size_t i = 0; i < count; ++i) values[i] = ls::testing::detail::fraction(communicator.rank(), i);
+    communicator.all_reduce(std::span<float>(values), ls::Reduction::mean);
+    for (const float value : values) hash = (hash ^ std::bit_cast<std::uint32_t>(value)) * 1099511628211u;
+  }
+  return std::to_string(hash);
+}
+
+}  // namespace
+
+TEST_CASE("Cluster passes the conformance suite, in the canonical order") {
+  for (const auto& [hosts, local_size] : {std::pair(1, 2), {2, 1}, {2, 2}, {2, 3}}) {
+    CAPTURE(hosts);
+    CAPTURE(local_size);
+    check_all(run_cluster(hosts, local_size,
+                          [](ls::Cluster& cluster) {
+                            ls::testing::check_communicator(cluster);
+                            ls::testing::check_canonical_order(cluster);
+                            return "conforms";
+                          }),
+              "conforms");
+  }
+}
+
+TEST_CASE("Cluster and Threads give the same bits") {
+  std::string expected;
+  ls::launch_threads(4, [&](ls::Threads& communicator) {
+    const std::string own = digest(communicator);
+    if (communicator.rank() == 0) expected = own;
+  });
+  check_all(run_cluster(2, 2, [](ls::Cluster& cluster) { return digest(cluster); }), expected);
+}
+
+TEST_CASE("random programs run on a cluster") {
+  check_all(run_cluster(2, 2,
+                        [](ls::Cluster& cluster) {
+                          for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+                            ls::testing::run_random_program(cluster, seed, 100);
+                          }
+                          return "right";
+                        }),
+            "right");
+}
+
+TEST_CASE("a killed rank is named on both hosts within seconds") {
+  const Meeting meeting(2, 2);
+  Processes processes(4, [&](int rank) {
+    ls::Cluster cluster = ls::connect_cluster(meeting.options(rank));
+    std::vector<float> values(400'000);
+    for (int step = 0;; ++step) {
+      if (rank == 3 && step == 10) ::kill(::getpid(), SIGKILL);
+      cluster.all_reduce(std::span<float>(values));
+    }
+    return "unreachable";
+  });
+  const std::vector<ProcessResult> results = processes.wait_all();
+  CHECK(WIFSIGNALED(results[3].status));
+  for (const int rank : {0, 1, 2}) {
+    const ProcessResult& survivor = results[static_cast<std::size_t>(rank)];
+    CAPTURE(rank);
+    CAPTURE(survivor.text);
+    CHECK(!survivor.hung);
+    CHECK(survivor.seconds - results[3].seconds < 3);
+    CHECK(survivor.text.find("ERROR: ") == 0);
+    CHECK(survivor.text.find("(host ") != std::string::npos);
+    CHECK(survivor.text.find("died") != std::string::npos);
+  }
+}
+
+TEST_CASE("the options of one host need no network, those of several need a secret") {
+  ls::LaunchEnvironment environment;
+  environment.launcher = "lockstep";
+  environment.job_id = "job";
+  environment.world_size = environment.local_world_size = 4;
+  CHECK_FALSE(ls::ClusterOptions::from(environment).world.has_value());
+  environment.local_world_size = 2;
+  environment.master_address = "127.0.0.1";
+  environment.master_port = 29500;
+  const ls::ClusterOptions first = ls::ClusterOptions::from(environment);
+  CHECK(first.world.has_value());
+  CHECK(first.world->size == 4);
+  CHECK(first.local.size == 2);
+  environment.node_rank = 1;
+  CHECK(ls::ClusterOptions::from(environment).local.name != first.local.name);
+  environment.master_address.clear();
+  CHECK_THROWS_AS(ls::ClusterOptions::from(environment), ls::EnvironmentError);
+}
