@@ -2,6 +2,7 @@
 // result depend on nothing but the inputs and the number of ranks.
 #pragma once
 
+#include <lockstep/comm/call/wide_sum.hpp>
 #include <lockstep/comm/reduction.hpp>
 #include <lockstep/core/half.hpp>
 
@@ -134,7 +135,15 @@ void reduce_slice(Reduction reduction, const std::byte* const* inputs, int ranks
                   int output_count, std::size_t count) {
   using A = Accumulator<T>;
   alignas(64) A result[reduce_block<A>];
-  for (std::size_t offset = 0; offset < count; offset += reduce_block<A>) {
+  std::size_t done = 0;
+  if constexpr (WideSummable<T>) {
+    if (is_wide_sum(ranks) && (reduction == Reduction::sum || reduction == Reduction::mean)) {
+      const bool mean = std::floating_point<T> && reduction == Reduction::mean;
+      const T scale = mean ? T{1} / static_cast<T>(ranks) : T{1};
+      done = wide_sum<T>(inputs, ranks, outputs, output_count, count, scale);
+    }
+  }
+  for (std::size_t offset = done; offset < count; offset += reduce_block<A>) {
     const std::size_t length = std::min(reduce_block<A>, count - offset);
     switch (reduction) {
       case Reduction::sum:
