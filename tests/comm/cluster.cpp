@@ -1,3 +1,4 @@
+#include "cluster_meeting.hpp"
 #include "processes.hpp"
 #include "random_program.hpp"
 #include <lockstep/comm/cluster.hpp>
@@ -16,39 +17,15 @@
 #include <vector>
 
 namespace ls = lockstep;
+using ls::testing::ClusterMeeting;
 using ls::testing::Processes;
 using ls::testing::ProcessResult;
 
 namespace {
 
-/// How the ranks of `hosts` times `local_size` meet on this machine; hosts differ in the name of their ring.
-struct Meeting {
-  explicit Meeting(int host_count, int ranks_per_host) : hosts(host_count), local_size(ranks_per_host) {
-    static int count = 0;
-    name = ls::concat("lockstep-test-cluster-", static_cast<int>(::getpid()), "-", ++count);
-    address_file = ls::concat("/tmp/", name);
-    for (std::byte& byte : secret) byte = static_cast<std::byte>(count + 7);
-  }
-  ~Meeting() { ::unlink(address_file.c_str()); }
-  Meeting(const Meeting&) = delete;
-  Meeting& operator=(const Meeting&) = delete;
-
-  ls::ClusterOptions options(int rank) const {
-    ls::ClusterOptions result;
-    result.local = {.rank = rank % local_size, .size = local_size, .name = ls::concat(name, "-", rank / local_size)};
-    result.world = ls::TcpOptions{
-        .rank = rank, .size = hosts * local_size, .job_id = name, .address_file = address_file, .secret = secret};
-    return result;
-  }
-
-  int hosts, local_size;
-  std::string name, address_file;
-  ls::JobSecret secret{};
-};
-
 template <class Function>
 std::vector<ProcessResult> run_cluster(int hosts, int local_size, Function function) {
-  const Meeting meeting(hosts, local_size);
+  const ClusterMeeting meeting(hosts, local_size);
   Processes processes(hosts * local_size, [&](int rank) {
     ls::Cluster cluster = ls::connect_cluster(meeting.options(rank));
     return std::string(function(cluster));
@@ -114,7 +91,7 @@ TEST_CASE("random programs run on a cluster") {
 }
 
 TEST_CASE("a killed rank is named on both hosts within seconds") {
-  const Meeting meeting(2, 2);
+  const ClusterMeeting meeting(2, 2);
   Processes processes(4, [&](int rank) {
     ls::Cluster cluster = ls::connect_cluster(meeting.options(rank));
     std::vector<float> values(400'000);
