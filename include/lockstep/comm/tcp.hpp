@@ -71,6 +71,14 @@ class BasicTcp : public detail::EngineCommunicator<detail::TcpEngine> {
     return BasicTcp(part, detail::meet_part(*this, engine().mesh(), plan, part));
   }
 
+  /// See RebuildableCommunicator. The survivors wait for each other up to TcpOptions::connect_deadline; whoever has not
+  /// called by then stays out.
+  LOCKSTEP_ON_DEMAND BasicTcp rebuild() {
+    TcpOptions options = engine().options();
+    detail::Mesh mesh = detail::meet_survivors(engine(), options);
+    return BasicTcp(options, std::move(mesh));
+  }
+
  private:
   LOCKSTEP_ON_DEMAND BasicTcp(const TcpOptions& options, detail::Mesh mesh)
       : EngineCommunicator(detail::make_tcp_engine(std::move(mesh), options, order == Order::canonical)) {}
@@ -83,7 +91,7 @@ using Tcp = BasicTcp<Order::canonical>;
 /// Long sums of more than two ranks go around a ring, in an order of their own.
 using TcpFast = BasicTcp<Order::fast>;
 
-static_assert(Communicator<Tcp>);
-static_assert(Communicator<TcpFast>);
+static_assert(RebuildableCommunicator<Tcp>);
+static_assert(RebuildableCommunicator<TcpFast>);
 
 }  // namespace lockstep

@@ -28,7 +28,7 @@ void configure(ConnectionSettings& settings, int rank, int secret_number = 1, bo
 struct House {
   explicit House(bool encrypt = false) { configure(settings, 0, 1, encrypt); }
 
-  Judgement judge(const RankIdentity& guest, Channel, std::uint32_t) {
+  Judgement judge(const RankIdentity& guest, PeerChannel, std::uint32_t) {
     judged.push_back(guest.rank);
     return judgement;
   }

@@ -19,7 +19,7 @@ RankIdentity identity(int rank) {
   return result;
 }
 
-Judgement judge(const RankIdentity& guest, Channel channel = {}, std::uint32_t target = 1) {
+Judgement judge(const RankIdentity& guest, PeerChannel channel = {}, std::uint32_t target = 1) {
   return judge_guest(identity(1), guest, channel, target);
 }
 

@@ -36,7 +36,7 @@ struct ConnectionSettings {
 /// A connection whose other side is who it says it is.
 struct Arrival {
   RankIdentity peer;
-  Channel channel;
+  PeerChannel channel;
   SecureStream stream;
   SessionKeys keys;
 };

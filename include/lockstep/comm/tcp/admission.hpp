@@ -24,7 +24,7 @@ LOCKSTEP_ON_DEMAND std::string same_rank_twice(int rank, std::string_view host, 
 }
 
 /// Judges a guest who looked for rank `target` on connection `channel`.
-LOCKSTEP_ON_DEMAND Judgement judge_guest(const RankIdentity& self, const RankIdentity& guest, Channel channel,
+LOCKSTEP_ON_DEMAND Judgement judge_guest(const RankIdentity& self, const RankIdentity& guest, PeerChannel channel,
                                          std::uint32_t target) {
   const std::string both = concat("tcp: ", describe(guest), " and ", describe(self));
   if (guest.version != self.version) {

@@ -30,12 +30,12 @@ class Connector {
   static constexpr std::chrono::seconds wrong_secret_limit{5};
 
   LOCKSTEP_ON_DEMAND Connector(const ConnectionSettings& settings, std::vector<SocketAddress> addresses, int target,
-                               Channel channel)
+                               PeerChannel channel)
       : settings_(&settings), addresses_(std::move(addresses)), target_(target), channel_(channel) {}
 
   bool done() const { return state_ == State::done; }
   int target() const { return target_; }
-  Channel channel() const { return channel_; }
+  PeerChannel channel() const { return channel_; }
 
   /// The next attempts go to these; none at all are made while there are none.
   LOCKSTEP_ON_DEMAND void set_addresses(std::vector<SocketAddress> addresses) { addresses_ = std::move(addresses); }
@@ -165,7 +165,7 @@ class Connector {
   const ConnectionSettings* settings_;
   std::vector<SocketAddress> addresses_;
   int target_;
-  Channel channel_;
+  PeerChannel channel_;
   State state_ = State::idle;
   FileDescriptor socket_;
   SecureStream stream_;

@@ -9,8 +9,12 @@
 #include <lockstep/core/deadline.hpp>
 #include <lockstep/core/on_demand.hpp>
 
+#include <poll.h>
+
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,7 +38,7 @@ class ControlLinks {
     for (MeshPeer& peer : mesh.peers) {
       Link& link = links_[static_cast<std::size_t>(peer.rank)];
       link.heard = Clock::now();
-      link.open = static_cast<bool>(peer.control);
+      link.open = link.heeded = static_cast<bool>(peer.control);
       if (link.open) poller.add(peer.control.descriptor(), EPOLLIN, static_cast<std::uint64_t>(peer.rank));
     }
   }
@@ -43,7 +47,7 @@ class ControlLinks {
 
   bool is_open(int peer) {
     const LockGuard guard(lock_);
-    return link(peer).open;
+    return link(peer).heeded;
   }
 
   LOCKSTEP_ON_DEMAND void send(int peer, const ControlFrame& frame) {
@@ -68,14 +72,18 @@ class ControlLinks {
   LOCKSTEP_ON_DEMAND ControlNews receive(int peer) {
     const LockGuard guard(lock_);
     ControlNews news;
-    if (!link(peer).open) return news;
+    if (!link(peer).heeded) return news;
     if (channel(peer).unsent() > 0) flush(peer);
     news.status = channel(peer).receive(news.frame);
     if (news.status == ControlChannel::Status::frame) link(peer).heard = Clock::now();
+    // A process that is killed while bytes for it are under way resets its connections.
+    if (news.status == ControlChannel::Status::failed && is_reset(channel(peer).fault())) {
+      news.status = ControlChannel::Status::closed;
+    }
     if (news.status == ControlChannel::Status::closed || news.status == ControlChannel::Status::failed) {
-      if (news.status == ControlChannel::Status::failed) news.fault = channel(peer).fault();
-      poller_->remove(channel(peer).descriptor());
-      link(peer).open = false;
+      link(peer).open = news.status == ControlChannel::Status::failed;  // it may still be told why
+      if (link(peer).open) news.fault = channel(peer).fault();
+      ignore(peer);
     }
     return news;
   }
@@ -85,7 +93,7 @@ class ControlLinks {
     const LockGuard guard(lock_);
     const Clock::time_point now = Clock::now();
     for (int peer = 0; peer < mesh_->size; ++peer) {
-      if (link(peer).open && now - link(peer).heard > limit) return peer;
+      if (link(peer).heeded && now - link(peer).heard > limit) return peer;
     }
     return -1;
   }
@@ -99,29 +107,42 @@ class ControlLinks {
   /// Takes a peer for gone.
   LOCKSTEP_ON_DEMAND void give_up(int peer) {
     const LockGuard guard(lock_);
-    if (!link(peer).open) return;
-    poller_->remove(channel(peer).descriptor());
     link(peer).open = false;
+    ignore(peer);
   }
 
-  /// Waits, for at most `patience`, until the system has taken everything.
-  LOCKSTEP_ON_DEMAND void drain(std::chrono::nanoseconds patience) {
+  /// Waits, for at most `patience`, until the system has taken everything, and says that no more comes.
+  LOCKSTEP_ON_DEMAND void finish(std::chrono::nanoseconds patience) {
     const Deadline deadline = Deadline::after(patience);
     const LockGuard guard(lock_);
     for (int peer = 0; peer < mesh_->size; ++peer) {
-      while (link(peer).open && channel(peer).unsent() > 0 && channel(peer).flush() && channel(peer).unsent() > 0) {
+      if (!link(peer).open) continue;
+      while (channel(peer).unsent() > 0 && channel(peer).flush() && channel(peer).unsent() > 0 && !deadline.passed()) {
         pollfd descriptor{channel(peer).descriptor(), POLLOUT, 0};
-        if (deadline.passed()) return;
         ::poll(&descriptor, 1, 10);
       }
+      channel(peer).stream().finish_writing();
+      // A socket that is closed with unread bytes in it destroys what it has sent last.
+      ControlFrame unread;
+      while (channel(peer).receive(unread) == ControlChannel::Status::frame) {}
     }
   }
 
  private:
   struct Link {
     Clock::time_point heard{};
-    bool open = false;
+    bool open = false;    // frames may be sent
+    bool heeded = false;  // frames are received
   };
+
+  void ignore(int peer) {
+    if (link(peer).heeded) poller_->remove(channel(peer).descriptor());
+    link(peer).heeded = false;
+  }
+
+  LOCKSTEP_ON_DEMAND static bool is_reset(const std::string& fault) {
+    return fault == std::strerror(ECONNRESET) || fault == std::strerror(EPIPE);
+  }
 
   Link& link(int peer) { return links_[static_cast<std::size_t>(peer)]; }
   ControlChannel& channel(int peer) { return mesh_->peers[static_cast<std::size_t>(peer)].control; }
@@ -136,6 +157,7 @@ class ControlLinks {
   // A connection that breaks here is noticed by the thread that receives.
   LOCKSTEP_ON_DEMAND void flush(int peer) {
     channel(peer).flush();
+    if (!link(peer).heeded) return;
     const std::uint32_t events = channel(peer).unsent() > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN;
     poller_->change(channel(peer).descriptor(), events, static_cast<std::uint64_t>(peer));
   }

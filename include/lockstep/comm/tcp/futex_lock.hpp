@@ -51,4 +51,16 @@ class LockGuard {
   FutexLock* lock_;
 };
 
+/// Releases a lock while it lives.
+class UnlockGuard {
+ public:
+  explicit UnlockGuard(FutexLock& lock) : lock_(&lock) { lock.unlock(); }
+  UnlockGuard(const UnlockGuard&) = delete;
+  UnlockGuard& operator=(const UnlockGuard&) = delete;
+  ~UnlockGuard() { lock_->lock(); }
+
+ private:
+  FutexLock* lock_;
+};
+
 }  // namespace lockstep::detail

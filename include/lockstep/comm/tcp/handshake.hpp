@@ -158,7 +158,7 @@ class ClientHandshake : public HandshakeBuffers {
     stranger,  // the other side did not prove that it knows the secret: fault()
   };
 
-  LOCKSTEP_ON_DEMAND ClientHandshake(const RankIdentity& self, const JobKey& key, int target, Channel channel)
+  LOCKSTEP_ON_DEMAND ClientHandshake(const RankIdentity& self, const JobKey& key, int target, PeerChannel channel)
       : key_(key) {
     hello_.version = self.version;
     hello_.flags = self.flags();

@@ -35,7 +35,7 @@ constexpr const char* to_string(ChannelKind kind) {
   return "unknown";
 }
 
-struct Channel {
+struct PeerChannel {
   ChannelKind kind = ChannelKind::control;
   std::uint16_t index = 0;  ///< Among the connections of its kind between the same two ranks.
 };
@@ -56,7 +56,7 @@ struct ClientHello {
   std::uint32_t rank = 0;
   std::uint32_t size = 0;
   std::uint32_t target = 0;
-  Channel channel;
+  PeerChannel channel;
   Nonce nonce{};
   static constexpr std::size_t bytes = 104;
 };

@@ -88,7 +88,7 @@ class Meeting {
   }
 
   // What the acceptor asks and says.
-  LOCKSTEP_ON_DEMAND Judgement judge(const RankIdentity& guest, Channel channel, std::uint32_t target) {
+  LOCKSTEP_ON_DEMAND Judgement judge(const RankIdentity& guest, PeerChannel channel, std::uint32_t target) {
     Judgement judgement = judge_guest(settings_.self, guest, channel, target);
     if (guest.epoch != options_.epoch) late_ = judgement.refusal;
     if (!judgement.refusal.empty()) return judgement;
@@ -129,7 +129,7 @@ class Meeting {
   bool is_host() const { return options_.rank == 0; }
   MeshPeer& peer(int rank) { return mesh_.peers[static_cast<std::size_t>(rank)]; }
   std::size_t channels() const { return 2 + static_cast<std::size_t>(options_.sockets_per_peer); }
-  std::size_t slot(int rank, Channel channel) const {
+  std::size_t slot(int rank, PeerChannel channel) const {
     return static_cast<std::size_t>(rank) * channels() + static_cast<std::size_t>(channel.kind) + channel.index;
   }
   bool all_stand() const { return standing_ == (mesh_.peers.size() - 1) * channels(); }
@@ -190,7 +190,7 @@ class Meeting {
       addresses = resolve(options_.master_address, options_.master_port, deadline_);
       for (const SocketAddress& address : addresses) check_trust(address);
     }
-    connectors_.emplace_back(settings_, std::move(addresses), 0, Channel{});
+    connectors_.emplace_back(settings_, std::move(addresses), 0, PeerChannel{});
   }
 
   /// One wait and what follows from it.
@@ -379,10 +379,10 @@ class Meeting {
       const ControlFrame line = introduction(peer(rank));
       const SocketAddress address = rank == 0 ? host_address_ : *numeric_address(line.text, line.port);
       check_trust(address);
-      if (rank > 0) connectors_.emplace_back(settings_, std::vector{address}, rank, Channel{});
-      connectors_.emplace_back(settings_, std::vector{address}, rank, Channel{ChannelKind::messages, 0});
+      if (rank > 0) connectors_.emplace_back(settings_, std::vector{address}, rank, PeerChannel{});
+      connectors_.emplace_back(settings_, std::vector{address}, rank, PeerChannel{ChannelKind::messages, 0});
       for (int i = 0; i < options_.sockets_per_peer; ++i) {
-        const Channel channel{ChannelKind::data, static_cast<std::uint16_t>(i)};
+        const PeerChannel channel{ChannelKind::data, static_cast<std::uint16_t>(i)};
         connectors_.emplace_back(settings_, std::vector{address}, rank, channel);
       }
     }

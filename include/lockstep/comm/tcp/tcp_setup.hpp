@@ -122,4 +122,24 @@ Mesh meet_part(C& communicator, const Mesh& mesh, const SplitPlan& plan, TcpOpti
   }
 }
 
+/// The survivors of a group meet anew; `options` become those of the new group.
+LOCKSTEP_ON_DEMAND Mesh meet_survivors(TcpEngine& engine, TcpOptions& options) {
+  Survivors survivors = engine.find_survivors();
+  NewPlace& place = survivors.place;
+  options.address_file.clear();
+  options.epoch = place.epoch;
+  options.rank = place.rank;
+  options.size = place.size;
+  options.master_address = place.rank > 0 ? place.host : own_host(engine.mesh());
+  options.master_port = place.port;
+  return meet(options, [&](const SocketAddress& address) {
+    place.host = address.host();
+    place.port = address.port();
+    for (std::size_t i = 1; i < survivors.members.size(); ++i) {
+      place.rank = static_cast<int>(i);
+      engine.tell_place(survivors.members[i], place);
+    }
+  });
+}
+
 }  // namespace lockstep::detail
