@@ -9,9 +9,9 @@ class TapResult(unittest.TestResult):
 
     number = 0
 
-    def line(self, word, test, details=""):
+    def line(self, word, test, details="", directive=""):
         self.number += 1
-        print(f"{word} {self.number} - {test.id().split('.', 1)[1]}")
+        print(f"{word} {self.number} - {test.id().split('.', 1)[1]}{directive}")
         for line in details.splitlines():
             print(f"#   {line}")
         sys.stdout.flush()
@@ -26,6 +26,9 @@ class TapResult(unittest.TestResult):
     def addError(self, test, err):
         super().addError(test, err)
         self.line("not ok", test, self.errors[-1][1])
+
+    def addSkip(self, test, reason):
+        self.line("ok", test, directive=f" # SKIP {reason}")
 
 
 def main():

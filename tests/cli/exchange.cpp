@@ -1,6 +1,10 @@
 // A rank for launch.py: joins the job its environment describes and adds up all ranks' numbers, once or until it fails.
 #include <lockstep/comm/launch/launch_environment.hpp>
+#ifdef EXCHANGE_OVER_TCP
+#include <lockstep/comm/tcp.hpp>
+#else
 #include <lockstep/comm/ring.hpp>
+#endif
 
 #include <unistd.h>
 
@@ -12,17 +16,23 @@
 
 namespace ls = lockstep;
 
+#ifdef EXCHANGE_OVER_TCP
+using Communicator = ls::Tcp;
+#else
+using Communicator = ls::Ring;
+#endif
+
 int main(int argc, char** argv) {
   const bool forever = argc > 1 && std::strcmp(argv[1], "forever") == 0;
   try {
     const ls::LaunchEnvironment environment = ls::LaunchEnvironment::detect();
-    ls::Ring ring(environment);
-    std::vector<float> values(1000, static_cast<float>(ring.rank() + 1));
-    ring.all_reduce(std::span<float>(values));
-    std::printf("%s rank %d of %d, pid %ld, sum %g\n", environment.launcher.c_str(), ring.rank(), ring.size(),
-                static_cast<long>(::getpid()), static_cast<double>(values[999]));
+    Communicator communicator(environment);
+    std::vector<float> values(1000, static_cast<float>(communicator.rank() + 1));
+    communicator.all_reduce(std::span<float>(values));
+    std::printf("%s rank %d of %d, pid %ld, sum %g\n", environment.launcher.c_str(), communicator.rank(),
+                communicator.size(), static_cast<long>(::getpid()), static_cast<double>(values[999]));
     std::fflush(stdout);
-    while (forever) ring.all_reduce(std::span<float>(values));
+    while (forever) communicator.all_reduce(std::span<float>(values));
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

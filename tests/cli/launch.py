@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Runs the program `lockstep` as a user does. Usage: launch.py LOCKSTEP_PROGRAM EXCHANGE_PROGRAM. Prints TAP.
+"""Runs the program `lockstep` as a user does. Usage: launch.py LOCKSTEP_PROGRAM EXCHANGE_PROGRAM [EXCHANGE_TCP_PROGRAM].
+Prints TAP.
 
-The ranks are small shell or Python scripts, or the program exchange.cpp, which uses the library. Deadlines are generous, for busy machines; a hang still fails."""
+The ranks are small shell or Python scripts, or the program exchange.cpp, which uses the library, over shared memory or,
+where OpenSSL is there to build it, over TCP. Deadlines are generous, for busy machines; a hang still fails."""
 
 import hashlib
 import hmac
@@ -10,6 +12,7 @@ import pty
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -20,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import tap
 
-LOCKSTEP = EXCHANGE = ""
+LOCKSTEP = EXCHANGE = EXCHANGE_TCP = ""
 DEADLINE = 60  # seconds for any one run
 OWN_VARIABLES = re.compile("LOCKSTEP_|RANK$|WORLD_SIZE$|LOCAL_|GROUP_|MASTER_|TORCHELASTIC_|OMPI_|PMI|MPI_|SLURM_|OMP_")
 
@@ -890,6 +893,57 @@ class RanksOfTheLibrary(unittest.TestCase):
         self.assertIn("works inside one host, but this job has 4 ranks of which 2 run here", result.stderr)
 
 
+class RanksOfSeveralHosts(unittest.TestCase):
+    """The program exchange.cpp over TCP, under two launchers that stand for two hosts."""
+
+    def setUp(self):
+        if not EXCHANGE_TCP:
+            self.skipTest("no program that uses TCP: OpenSSL is not there")
+
+    def start_both(self, script, *options):
+        secret = Secret(self)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        return [start(2, script, *secret.options(node), "--master-port", str(port), *options) for node in (0, 1)]
+
+    def finish(self, processes):
+        outputs = [process.communicate(timeout=DEADLINE) for process in processes]
+        return [(process.returncode, *output) for process, output in zip(processes, outputs)]
+
+    def read_victim(self, process):
+        """The process of rank 3, once both ranks of its host have met all others."""
+        lines = [process.stdout.readline() for _ in range(2)]
+        return int(next(re.search(r"rank 3 of 4, pid (\d+)", line)[1] for line in lines if "rank 3 of 4" in line))
+
+    def test_ranks_of_two_hosts_meet(self):
+        lines = []
+        for status, output, error in self.finish(self.start_both(f"exec {EXCHANGE_TCP}")):
+            self.assertEqual((status, summary(error)), (0, []), error)
+            lines += [re.sub(r"^\[rank \d\] |, pid \d+", "", line) for line in output.splitlines()]
+        self.assertEqual(sorted(lines), [f"lockstep rank {rank} of 4, sum 10" for rank in range(4)])
+
+    def test_a_failure_on_one_host_ends_both(self):
+        processes = self.start_both(f"exec {EXCHANGE_TCP} forever")
+        victim = self.read_victim(processes[1])
+        os.kill(victim, signal.SIGKILL)
+        (first, _, first_error), (second, _, second_error) = self.finish(processes)
+        self.assertEqual((first, second), (1, 137), first_error + second_error)
+        self.assertIn(f"rank 3 (pid {victim}) was killed by signal 9 (Killed)", summary(second_error)[0])
+        for error in (first_error, summary(first_error)[0]):
+            self.assertRegex(error, rf"rank 3 .*pid {victim}.* died")
+
+    def test_both_hosts_start_again_and_meet(self):
+        processes = self.start_both(f"[ $LOCKSTEP_RESTART_COUNT = 1 ] && exec {EXCHANGE_TCP}; exec {EXCHANGE_TCP} forever",
+                                    "--max-restarts", "1")
+        os.kill(self.read_victim(processes[1]), signal.SIGKILL)
+        results = self.finish(processes)
+        for status, _, error in results:
+            self.assertEqual((status, len(summary(error))), (0, 2), error)
+        # Two ranks in two attempts; the first two lines of the second host are read already.
+        self.assertEqual([len(re.findall("of 4, pid .* sum 10", output)) for _, output, _ in results], [4, 2])
+
+
 if __name__ == "__main__":
-    LOCKSTEP, EXCHANGE = map(os.path.abspath, sys.argv[1:])
+    LOCKSTEP, EXCHANGE, EXCHANGE_TCP = [*map(os.path.abspath, sys.argv[1:]), ""][:3]
     sys.exit(tap.main())
