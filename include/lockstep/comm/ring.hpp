@@ -5,7 +5,9 @@
 #include <lockstep/comm/call/engine_communicator.hpp>
 #include <lockstep/comm/call/split_plan.hpp>
 #include <lockstep/comm/communicator.hpp>
+#include <lockstep/comm/flight_record.hpp>
 #include <lockstep/comm/host/arena.hpp>
+#include <lockstep/comm/host/flight_reader.hpp>
 #include <lockstep/comm/host/host_engine.hpp>
 #include <lockstep/comm/host/rebuild.hpp>
 #include <lockstep/comm/host/ring_rendezvous.hpp>
@@ -171,6 +173,12 @@ class Ring : public detail::EngineCommunicator<detail::HostEngine<detail::RingTr
     part.size = plan.size();
     part.name = derived_rendezvous_name(options_.name, concat("split ", ++splits_, " color ", color));
     return Ring(part);
+  }
+
+  /// The last calls of a rank, up to 1,024, oldest first; also of ranks that are dead, and after a failure. When
+  /// LOCKSTEP_FLIGHT_RECORD names a directory, a rank that fails writes all ranks' last calls to its file rank-R.txt.
+  LOCKSTEP_ON_DEMAND std::vector<FlightEntry> flight_record(int rank) const {
+    return detail::read_flight_record(engine().page(), rank);
   }
 
   /// See RebuildableCommunicator. Throws ArgumentError while nothing has failed. A rank goes on when it is alive and

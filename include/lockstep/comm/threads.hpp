@@ -4,6 +4,8 @@
 #include <lockstep/comm/call/engine_communicator.hpp>
 #include <lockstep/comm/call/split_plan.hpp>
 #include <lockstep/comm/communicator.hpp>
+#include <lockstep/comm/flight_record.hpp>
+#include <lockstep/comm/host/flight_reader.hpp>
 #include <lockstep/comm/host/host_engine.hpp>
 #include <lockstep/comm/host/mapping.hpp>
 #include <lockstep/comm/host/rebuild.hpp>
@@ -88,6 +90,11 @@ class Threads : public detail::EngineCommunicator<detail::HostEngine<detail::Thr
 
   /// See Communicator.
   LOCKSTEP_ON_DEMAND Threads split(int color, int key);
+
+  /// The last calls of a rank; see `Ring::flight_record`.
+  LOCKSTEP_ON_DEMAND std::vector<FlightEntry> flight_record(int rank) const {
+    return detail::read_flight_record(engine().page(), rank);
+  }
 
   /// See RebuildableCommunicator; as `Ring::rebuild`, and ThreadGroupOptions::deadline is how long ranks are waited
   /// for.

@@ -35,7 +35,7 @@ TEST_CASE("a rank is described by its place, a thread by its number") {
 
 TEST_CASE("the last call of a rank is told apart from the one that it has finished") {
   Page page(2);
-  CHECK(describe_last_call(page.page, 1) == "before its first collective");
+  CHECK(describe_last_call(page.page, 1) == "before its first call");
   page.post(1, 0, barrier);
   page.post(1, 1, reduce);
   CHECK(describe_last_call(page.page, 1) == "during all_reduce<float32>(524288, sum) #2");

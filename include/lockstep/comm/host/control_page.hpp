@@ -3,6 +3,7 @@
 // takes memory from the system when its owner reserves it, and is not touched before.
 #pragma once
 
+#include <lockstep/comm/host/flight_recorder.hpp>
 #include <lockstep/core/futex.hpp>
 
 #include <sched.h>
@@ -67,6 +68,7 @@ struct RankControl {
   } rebuild;
   /// Ranks to which this one's channel can be read.
   alignas(64) std::atomic<std::uint8_t> opened[(max_host_ranks + 63) / 64 * 64];
+  FlightLog flight;
   CallSlot slots[slot_count];
   alignas(64) std::byte payloads[slot_count][flat_bytes];
 };
@@ -82,6 +84,7 @@ inline cpu_set_t allowed_processors() {
 /// What the ranks share. The first rank that fails says so in `failure`, and why.
 struct GroupControl {
   alignas(64) std::atomic<std::uint32_t> sleepers{0};
+  TickMoment begin;             ///< When the group began, on both clocks.
   std::int32_t processors = 0;  ///< That the ranks may run on, all together.
   struct alignas(64) {
     std::atomic<std::uint32_t> state{0};  ///< 0 none, 1 being written, 2 readable.
@@ -116,6 +119,7 @@ class ControlPage {
   void construct(int processors) const {
     ::new (base_) GroupControl;
     group().processors = processors;
+    group().begin = TickMoment::now();
     for (int rank = 0; rank < size_; ++rank) ::new (base_ + rank_offset(rank)) RankControl;
   }
 

@@ -27,12 +27,20 @@ inline std::string describe_call(const ControlPage& page, int rank, std::uint64_
 
 /// What the rank was doing last: "during ..." or "after ...".
 inline std::string describe_last_call(const ControlPage& page, int rank) {
+  const FlightLog& log = page.rank(rank).flight;
+  if (const std::uint64_t count = log.count.load(std::memory_order_acquire); count > 0) {
+    const FlightLog::Entry& entry = log.entries[(count - 1) % flight_entries];
+    const Fingerprint call = Fingerprint::unpack(entry.fingerprint.load(std::memory_order_relaxed));
+    if (is_point_to_point(call.collective)) {
+      return concat(entry.finish.load(std::memory_order_relaxed) != 0 ? "after " : "during ", to_string(call));
+    }
+  }
   std::uint64_t last = 0;  // number plus one
   for (const CallSlot& slot : page.rank(rank).slots) {
     const std::uint64_t sequence = slot.sequence.load(std::memory_order_acquire);
     if (sequence > last) last = sequence;
   }
-  if (last == 0) return "before its first collective";
+  if (last == 0) return "before its first call";
   const bool finished = page.rank(rank).counters.finished.load(std::memory_order_acquire) >= last;
   return concat(finished ? "after " : "during ", describe_call(page, rank, last - 1));
 }

@@ -11,6 +11,8 @@
 #include <lockstep/core/chrono.hpp>
 #include <lockstep/core/deadline.hpp>
 
+#include <sched.h>
+
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -68,6 +70,7 @@ class HostEngine {
   void progress() {
     if (pending() == 0) return;
     require_usable();
+    member_.recorder().look_at_clock();
     advance();
   }
 
@@ -96,6 +99,7 @@ class HostEngine {
   void leave(bool after_exception) { member_.leave(after_exception, pending()); }
 
  private:
+  static constexpr std::chrono::microseconds longest_giving_way{200};
   static constexpr std::chrono::milliseconds longest_nap{50};  // between two looks for peers that are gone
 
   bool is_done(std::uint64_t ticket) const {
@@ -126,6 +130,7 @@ class HostEngine {
     for (;;) {
       const std::uint64_t before = events();
       nap(done, deadline);
+      member_.recorder().look_at_clock();
       advance();
       if (done()) return;
       if (events() == before) {
@@ -138,18 +143,39 @@ class HostEngine {
     }
   }
 
+  /// Looks for news without sleeping. Only while every rank has a processor does it pay to look all the time.
   template <class Done>
   bool spin(Done done) {
-    if (options_.spin <= std::chrono::nanoseconds::zero()) return false;
-    const auto look = [&](int times) {
+    return (options_.spin > std::chrono::nanoseconds::zero() && spin_alone(done)) || give_way(done);
+  }
+
+  /// Lets others have the processor, and looks whenever it is this rank's turn again. Ranks that share a processor
+  /// hand it on like this in a tenth of the time that sleeping and waking takes; and the system, which sees that they
+  /// all want to run, moves those apart that share one by chance.
+  template <class Done>
+  bool give_way(Done done) {
+    const Deadline end = Deadline::after(longest_giving_way);
+    do {
+      ::sched_yield();
+      advance();
+      if (done()) return true;
+    } while (!end.passed());
+    return false;
+  }
+
+  template <class Done>
+  bool spin_alone(Done done) {
+    const auto look = [&](int times, bool at_clock = true) {
       for (; times > 0; --times) {
         pause_briefly();
+        if (at_clock) member_.recorder().look_at_clock();
         advance();
         if (done()) return true;
       }
       return false;
     };
-    if (look(64)) return true;  // a peer that is in step is here before the first reading of the clock
+    // A peer that is in step is here before the first reading of a clock.
+    if (look(8, false) || look(56)) return true;
     const Deadline end = Deadline::after(options_.spin);
     while (!end.passed()) {
       if (look(16)) return true;

@@ -4,6 +4,8 @@
 #include <lockstep/comm/host/bell.hpp>
 #include <lockstep/comm/host/control_page.hpp>
 #include <lockstep/comm/host/failure.hpp>
+#include <lockstep/comm/host/flight_reader.hpp>
+#include <lockstep/comm/host/flight_recorder.hpp>
 #include <lockstep/comm/host/host_transport.hpp>
 #include <lockstep/core/error.hpp>
 
@@ -20,7 +22,11 @@ template <HostTransport Transport>
 class Member {
  public:
   Member(Transport transport, ControlPage page, int rank)
-      : transport_(std::move(transport)), page_(page), rank_(rank), size_(page.size()) {}
+      : transport_(std::move(transport)),
+        page_(page),
+        rank_(rank),
+        size_(page.size()),
+        recorder_(page.rank(rank).flight) {}
   Member(const Member&) = delete;
   Member& operator=(const Member&) = delete;
 
@@ -28,6 +34,7 @@ class Member {
   int size() const { return size_; }
   Transport& transport() { return transport_; }
   const ControlPage& page() const { return page_; }
+  FlightRecorder& recorder() { return recorder_; }
   RankControl& own() const { return page_.rank(rank_); }
 
   bool failure_seen() const { return page_.group().failure.state.load(std::memory_order_seq_cst) != 0; }
@@ -52,6 +59,7 @@ class Member {
 
   /// As `fail`, for callers that throw something else.
   void abandon(const std::string& text) {
+    const bool first = !has_failed();
     poison_ = concat(Transport::name, ": ", text);
     announce_failure(page_, rank_, text);
     ring_bells(page_, rank_, Transport::scope);
@@ -62,6 +70,7 @@ class Member {
         while (peer != rank_ && page_.rank(peer).counters.working.load() != 0) ::sched_yield();
       }
     }
+    if (first) write_flight_records(page_, rank_, poison_);
   }
 
   /// Runs `work`, which reads or writes peers' buffers; false, without running it, when a rank has failed, because its
@@ -117,6 +126,7 @@ class Member {
   ControlPage page_;
   int rank_;
   int size_;
+  FlightRecorder recorder_;
   std::string poison_;
 };
 

@@ -30,7 +30,8 @@ struct Message {
   std::uint64_t fingerprint = 0;
   std::byte* buffer = nullptr;
   std::size_t bytes = 0;
-  std::size_t moved = 0;  ///< Bytes that have passed.
+  std::uint64_t record = 0;  ///< The place in the flight record.
+  std::size_t moved = 0;     ///< Bytes that have passed.
   MessagePath path = MessagePath::eager;
   bool under_way = false;    ///< The head has been written, or read.
   bool done = false;         ///< The buffer is the caller's again.

@@ -61,6 +61,7 @@ class MessageQueue {
       message.buffer = call.output;
     }
     MessageFifo& fifo = send ? line.sends : line.receives;
+    message.record = member_.recorder().begin(message.fingerprint, fifo.end());
     const std::uint64_t number = fifo.push(message);
     ++pending_;
     if (send) {
@@ -98,6 +99,8 @@ class MessageQueue {
 
   void finish(Message& message) {
     message.done = true;
+    if (message.path != MessagePath::eager) member_.recorder().look_at_clock();
+    member_.recorder().finish(message.record);
     --pending_;
     ++events_;
   }
@@ -192,6 +195,7 @@ class MessageQueue {
       message.under_way = true;
       ++events_;
       if (head.location.space != Location::staged) {
+        message.path = MessagePath::direct;
         copy(line, peer, message, head.location);
         finish(message);
         return true;

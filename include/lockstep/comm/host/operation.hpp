@@ -27,9 +27,10 @@ struct Operation {
   Call call;
   Path path = Path::tiny;
   Phase phase = Phase::posted;
-  std::size_t longest = 0;  ///< Bytes of the longest piece of any rank.
-  std::size_t chunk = 0;    ///< Bytes of a piece that pass in one staging round.
-  std::uint64_t round = 0;  ///< Staging rounds done.
+  std::size_t longest = 0;   ///< Bytes of the longest piece of any rank.
+  std::size_t chunk = 0;     ///< Bytes of a piece that pass in one staging round.
+  std::uint64_t round = 0;   ///< Staging rounds done.
+  std::uint64_t record = 0;  ///< The place in the flight record.
 
   Operation() = default;
   Operation(const Call& started, int size, std::size_t staging_half) : call(started), longest(started.piece) {

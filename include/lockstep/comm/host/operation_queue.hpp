@@ -70,6 +70,7 @@ class OperationQueue {
     }
     ++started_;
     member_.publish(slot.sequence, number + 1);
+    operation.record = member_.recorder().begin(call.fingerprint.packed(), number);  // peers are at work already
     return number;
   }
 
@@ -78,6 +79,7 @@ class OperationQueue {
     const std::uint64_t before = events_;
     while (worked_ < started_ && step(operations_[worked_ % slot_count])) {}
     while (completed_ < worked_ && is_complete(completed_)) {
+      member_.recorder().finish(operations_[completed_ % slot_count].record);
       ++completed_;
       ++events_;
     }
@@ -126,6 +128,7 @@ class OperationQueue {
       }
       if (operation.path == Path::direct) {
         work_on_buffers(operation, number);
+        member_.recorder().look_at_clock();
         return conclude();
       }
       operation.phase = Phase::filling;
@@ -155,6 +158,7 @@ class OperationQueue {
       operation.phase = Phase::filling;
       if (++operation.round == operation.rounds()) {
         first_round_ += operation.round;
+        member_.recorder().look_at_clock();
         return conclude();
       }
     }
