@@ -33,6 +33,18 @@ TEST_CASE("direct slices, halving and doubling, and all between them have the ca
   });
 }
 
+TEST_CASE("slices that blocks exchange recursively have the canonical order, too") {
+  for_each_task(Collective::all_reduce, false, [](const CollectiveTask& task) {
+    for (int halvings = 0; halvings <= HalvingLayout::most_halvings(task.part.size); ++halvings) {
+      for (const int radix : {2, 4}) {
+        CHECK(proof(task, [=](const CollectivePart& part, MessageSchedule& schedule) {
+                halved_recursive_all_reduce(part, halvings, radix, schedule);
+              }) == "");
+      }
+    }
+  });
+}
+
 TEST_CASE("every byte crosses a link twice and no more, for any number of ranks") {
   for (const int size : {2, 3, 5, 7, 8, 12, 24, 33, 64}) {
     for (int halvings = 0; halvings <= HalvingLayout::most_halvings(size); ++halvings) {

@@ -15,9 +15,9 @@ namespace lockstep::detail {
 
 enum class Algorithm : std::uint8_t {
   direct,
-  recursive_doubling,
-  sliced,  ///< `parameter`: halvings
-  tree,    ///< all_reduce: tree_reduce and binomial_broadcast
+  recursive,  ///< `parameter`: halvings; `radix`
+  sliced,     ///< `parameter`: halvings
+  tree,       ///< all_reduce: tree_reduce and binomial_broadcast
   dissemination,
   scatter_all_gather,
   chain,  ///< `parameter`: segments
@@ -27,8 +27,8 @@ constexpr const char* to_string(Algorithm algorithm) {
   switch (algorithm) {
     case Algorithm::direct:
       return "direct";
-    case Algorithm::recursive_doubling:
-      return "recursive doubling";
+    case Algorithm::recursive:
+      return "recursive";
     case Algorithm::sliced:
       return "sliced";
     case Algorithm::tree:
@@ -47,9 +47,10 @@ struct Choice {
   Algorithm algorithm = Algorithm::direct;
   int parameter = 0;
   std::uint64_t picoseconds = ~std::uint64_t{0};
+  int radix = 2;
 
-  constexpr void consider(Algorithm candidate, int with, std::uint64_t time) {
-    if (time < picoseconds) *this = {candidate, with, time};
+  constexpr void consider(Algorithm candidate, int with, std::uint64_t time, int with_radix = 2) {
+    if (time < picoseconds) *this = {candidate, with, time, with_radix};
   }
 };
 
@@ -80,18 +81,20 @@ constexpr std::uint64_t sliced_all_reduce_time(const CollectivePart& part, const
          (blocks - 1) * slice * link.beta_picoseconds_per_byte;
 }
 
-/// The time of recursive doubling. Messages to several ranks of a larger sibling hide in the steps that the sender
+/// The time of recursive_exchange. Messages to several members of larger siblings hide in the steps that the sender
 /// skips.
-constexpr std::uint64_t recursive_doubling_time(const CollectivePart& part, const LinkModel& link) {
-  const std::uint64_t step = link.step(1, part.bytes()) + link.combine(part.bytes());
+constexpr std::uint64_t recursive_time(const LinkModel& link, int members, int radix, std::uint64_t bytes) {
   std::uint64_t time = 0;
-  for (int width = 1; width < part.size; width *= 2) {
+  for (int width = 1; width < members; width *= radix) {
+    const auto siblings = static_cast<std::uint64_t>(std::min(radix, (members + width - 1) / width) - 1);
+    const std::uint64_t step = link.step(siblings, siblings * bytes) + link.combine(siblings * bytes);
     time += step;
-    const int right = part.size % (2 * width) - width;  // ranks of the tail's right child, if it is not full
-    if (right <= 0) continue;
-    const auto messages = static_cast<std::uint64_t>((width + right - 1) / right);
-    const std::uint64_t sending = link.step(messages, messages * part.bytes());
-    const std::uint64_t skipped = time - static_cast<std::uint64_t>(tree_height(right)) * step;
+    const int tail = members % (width * radix), right = tail % width;
+    if (tail < width || right == 0) continue;
+    const auto messages = static_cast<std::uint64_t>(tail / width * ((width + right - 1) / right));
+    const std::uint64_t sending = link.step(messages, messages * bytes);
+    std::uint64_t skipped = time;
+    for (int below = 1; below < right; below *= radix) skipped = skipped > step ? skipped - step : 0;
     time += sending > skipped ? sending - skipped : 0;
   }
   return time;
@@ -108,7 +111,15 @@ constexpr Choice choose_all_reduce(const CollectivePart& part, const LinkModel& 
   for (int halvings = 1; halvings <= HalvingLayout::most_halvings(part.size); ++halvings) {
     choice.consider(Algorithm::sliced, halvings, sliced_all_reduce_time(part, link, halvings));
   }
-  choice.consider(Algorithm::recursive_doubling, 0, recursive_doubling_time(part, link));
+  std::uint64_t halving_time = 0, left = bytes;
+  for (int halvings = 0; halvings <= HalvingLayout::most_halvings(part.size); ++halvings) {
+    for (int radix = 2; radix <= 8; radix *= 2) {
+      const std::uint64_t time = halving_time + recursive_time(link, part.size >> halvings, radix, left);
+      choice.consider(Algorithm::recursive, halvings, time, radix);
+    }
+    left /= 2;
+    halving_time += 2 * link.step(1, left) + link.combine(left);
+  }
   choice.consider(Algorithm::tree, 0, height_of(part) * (2 * link.step(1, bytes) + link.combine(bytes)));
   return choice;
 }

@@ -29,6 +29,9 @@ struct HalvingLayout {
         position(part.rank & (width - 1)),
         block(part.rank >> halvings_) {}
 
+  /// The rank at this position in another block.
+  constexpr int rank_in(int other) const { return other * width + position; }
+
   /// The slice of `2^steps` slices that a rank at `at` holds after `steps` halvings.
   static constexpr int slice_after(int steps, int at) { return reversed(at & ((1 << steps) - 1), steps); }
 
@@ -53,13 +56,11 @@ struct Slices {
   constexpr std::uint64_t length(int slices, int index) const { return at(slices, index + 1) - at(slices, index); }
 };
 
-/// Reduces a vector at `own`, leaving the sum's slice `final_slice(rank)` of `size` at `result`, where it may lie in
-/// `work`. Partial sums go to `work`, which is `own` or as large; `own` is not written to where it is another place.
-/// Time: halvings alpha + (blocks - 1) overhead + (size - 1)/size N (beta + gamma).
-inline void halving_reduce_scatter(const CollectivePart& part, const HalvingLayout& layout, const Slices& slices,
-                                   Place own, Place work, Place result, MessageSchedule& schedule) {
-  const int final_slice = layout.final_slice(part.rank);
-  const std::uint64_t kept_count = slices.length(part.size, final_slice);
+/// The halvings of a vector at `own`: partial sums go to `work`, which is `own` or as large; `own` is not written to
+/// where it is another place. Where there is one block only, the sum's slice goes to `result`. Returns where the slice
+/// of the block's sum lies within a vector: `own` or `work`.
+inline Place halve(const CollectivePart& part, const HalvingLayout& layout, const Slices& slices, Place own, Place work,
+                   Place result, MessageSchedule& schedule) {
   for (int step = 0; step < layout.halvings; ++step) {
     schedule.next_step();
     const int distance = 1 << step, peer = part.rank ^ distance;
@@ -72,17 +73,37 @@ inline void halving_reduce_scatter(const CollectivePart& part, const HalvingLayo
                               completes ? result : work + begin, slices.length(2 * distance, kept), completes);
     own = work;
   }
+  return own;
+}
+
+/// The doublings that undo them: everyone in the block ends with all slices, in the output.
+inline void double_back(const CollectivePart& part, const HalvingLayout& layout, const Slices& slices,
+                        MessageSchedule& schedule) {
+  for (int step = layout.halvings - 1; step >= 0; --step) {
+    schedule.next_step();
+    const int distance = 1 << step, peer = part.rank ^ distance;
+    const int held = HalvingLayout::slice_after(step + 1, layout.position), missing = held ^ 1;
+    schedule.send(peer, output_at(slices.at(2 * distance, held)), slices.length(2 * distance, held));
+    schedule.receive(peer, output_at(slices.at(2 * distance, missing)), slices.length(2 * distance, missing));
+  }
+}
+
+/// Reduces a vector at `own`, leaving the sum's slice `final_slice(rank)` of `size` at `result`, where it may lie in
+/// `work`; places as in `halve`.
+/// Time: halvings alpha + alpha + (blocks - 2) overhead + (size - 1)/size N (beta + gamma).
+inline void halving_reduce_scatter(const CollectivePart& part, const HalvingLayout& layout, const Slices& slices,
+                                   Place own, Place work, Place result, MessageSchedule& schedule) {
+  own = halve(part, layout, slices, own, work, result, schedule);
+  const int final_slice = layout.final_slice(part.rank);
   const std::uint64_t kept_begin = slices.at(part.size, final_slice);
+  const std::uint64_t kept_count = slices.length(part.size, final_slice);
   if (layout.blocks == 1) {
-    if (part.size == 1) {
-      schedule.next_step();
-      schedule.copy(own + kept_begin, result, kept_count);
-    }
+    if (part.size == 1) schedule.copy(own + kept_begin, result, kept_count);
     return;
   }
   schedule.next_step();
   for (int shift = 1; shift < layout.blocks; ++shift) {
-    const int peer = (layout.block + shift) % layout.blocks * layout.width + layout.position;
+    const int peer = layout.rank_in((layout.block + shift) % layout.blocks);
     const int slice = layout.final_slice(peer);
     schedule.send(peer, own + slices.at(part.size, slice), slices.length(part.size, slice));
   }
@@ -92,7 +113,7 @@ inline void halving_reduce_scatter(const CollectivePart& part, const HalvingLayo
       continue;
     }
     const Place arrived = schedule.allocate_scratch(kept_count, part.line());
-    schedule.receive(block * layout.width + layout.position, arrived, kept_count);
+    schedule.receive(layout.rank_in(block), arrived, kept_count);
     schedule.operand(arrived);
   }
   schedule.combine(result, kept_count, true, true);

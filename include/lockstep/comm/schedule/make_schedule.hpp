@@ -11,7 +11,7 @@
 #include <lockstep/comm/schedule/direct_all_reduce.hpp>
 #include <lockstep/comm/schedule/gather.hpp>
 #include <lockstep/comm/schedule/link_model.hpp>
-#include <lockstep/comm/schedule/recursive_doubling.hpp>
+#include <lockstep/comm/schedule/recursive_exchange.hpp>
 #include <lockstep/comm/schedule/reduce.hpp>
 #include <lockstep/comm/schedule/reduce_scatter.hpp>
 #include <lockstep/comm/schedule/schedule.hpp>
@@ -27,8 +27,8 @@ LOCKSTEP_ON_DEMAND void make_all_reduce(const CollectivePart& part, const Choice
   switch (choice.algorithm) {
     case Algorithm::direct:
       return direct_all_reduce(part, schedule);
-    case Algorithm::recursive_doubling:
-      return recursive_doubling_all_reduce(part, schedule);
+    case Algorithm::recursive:
+      return halved_recursive_all_reduce(part, choice.parameter, choice.radix, schedule);
     case Algorithm::tree: {
       CollectivePart to_first = part;
       to_first.root = 0;
@@ -51,49 +51,67 @@ LOCKSTEP_ON_DEMAND void make_broadcast(const CollectivePart& part, const Choice&
   }
 }
 
-/// The schedule of one rank for a collective; `counts` are those of all_gather_ragged. Point-to-point calls and
-/// `allocate` have none.
-LOCKSTEP_ON_DEMAND void make_schedule(Collective collective, const CollectivePart& part,
-                                      std::span<const std::int64_t> counts, const LinkModel& link,
-                                      MessageSchedule& schedule) {
+/// The algorithm for a collective, the same on all ranks.
+LOCKSTEP_ON_DEMAND Choice choose_algorithm(Collective collective, const CollectivePart& part,
+                                           std::span<const std::int64_t> counts, const LinkModel& link) {
+  switch (collective) {
+    case Collective::all_reduce:
+      return choose_all_reduce(part, link);
+    case Collective::reduce_scatter:
+      return choose_reduce_scatter(part, link);
+    case Collective::all_gather:
+    case Collective::all_gather_ragged:
+      return choose_all_gather(part, link, PieceLayout{part.count, counts}(part.size) * part.element);
+    case Collective::broadcast:
+      return choose_broadcast(part, link);
+    case Collective::reduce:
+      return choose_reduce(part, link);
+    case Collective::gather:
+    case Collective::scatter:
+      return choose_gather(part, link);
+    case Collective::barrier:
+      return {Algorithm::dissemination};
+    default:
+      return {};
+  }
+}
+
+/// The schedule of one rank by the algorithm of `choice`; `counts` are those of all_gather_ragged. Point-to-point calls
+/// and `allocate` have none.
+LOCKSTEP_ON_DEMAND void write_schedule(Collective collective, const CollectivePart& part,
+                                       std::span<const std::int64_t> counts, const Choice& choice,
+                                       MessageSchedule& schedule) {
+  const bool direct = choice.algorithm == Algorithm::direct;
   schedule.clear();
   switch (collective) {
     case Collective::all_reduce:
-      make_all_reduce(part, choose_all_reduce(part, link), schedule);
+      make_all_reduce(part, choice, schedule);
       break;
     case Collective::reduce_scatter:
-      sliced_reduce_scatter(part, choose_reduce_scatter(part, link).parameter, schedule);
+      sliced_reduce_scatter(part, choice.parameter, schedule);
       break;
     case Collective::all_gather:
-    case Collective::all_gather_ragged: {
-      const PieceLayout layout{part.count, counts};
-      const Choice choice = choose_all_gather(part, link, layout(part.size) * part.element);
-      const bool direct = choice.algorithm == Algorithm::direct;
-      all_gather(part, layout, direct ? AllGather::direct : AllGather::dissemination, schedule);
+    case Collective::all_gather_ragged:
+      all_gather(part, {part.count, counts}, direct ? AllGather::direct : AllGather::dissemination, schedule);
       break;
-    }
     case Collective::broadcast:
-      make_broadcast(part, choose_broadcast(part, link), schedule);
+      make_broadcast(part, choice, schedule);
       break;
     case Collective::barrier:
       dissemination_barrier(part, schedule);
       break;
-    case Collective::reduce: {
-      const Choice choice = choose_reduce(part, link);
+    case Collective::reduce:
       if (choice.algorithm == Algorithm::tree) {
         tree_reduce(part, input_at(0), schedule);
       } else {
         sliced_reduce(part, choice.parameter, schedule);
       }
       break;
-    }
     case Collective::gather:
-      choose_gather(part, link).algorithm == Algorithm::direct ? direct_gather(part, schedule)
-                                                               : binomial_gather(part, schedule);
+      direct ? direct_gather(part, schedule) : binomial_gather(part, schedule);
       break;
     case Collective::scatter:
-      choose_gather(part, link).algorithm == Algorithm::direct ? direct_scatter(part, schedule)
-                                                               : binomial_scatter(part, schedule);
+      direct ? direct_scatter(part, schedule) : binomial_scatter(part, schedule);
       break;
     case Collective::all_to_all:
       direct_all_to_all(part, schedule);
@@ -105,6 +123,13 @@ LOCKSTEP_ON_DEMAND void make_schedule(Collective collective, const CollectivePar
       break;
   }
   schedule.finish();
+}
+
+/// The schedule of one rank for a collective, by the algorithm that suits it.
+LOCKSTEP_ON_DEMAND void make_schedule(Collective collective, const CollectivePart& part,
+                                      std::span<const std::int64_t> counts, const LinkModel& link,
+                                      MessageSchedule& schedule) {
+  write_schedule(collective, part, counts, choose_algorithm(collective, part, counts, link), schedule);
 }
 
 }  // namespace lockstep::detail

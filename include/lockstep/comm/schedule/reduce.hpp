@@ -53,11 +53,11 @@ inline void sliced_reduce(const CollectivePart& part, int halvings, MessageSched
   schedule.next_step();
   const int root_block = part.root / layout.width, root_position = part.root % layout.width;
   if (layout.block != root_block) {
-    schedule.send(root_block * layout.width + layout.position, work + begin, slices.length(part.size, final_slice));
+    schedule.send(layout.rank_in(root_block), work + begin, slices.length(part.size, final_slice));
     return;
   }
   for (int shift = 1; shift < layout.blocks; ++shift) {
-    const int peer = (layout.block + shift) % layout.blocks * layout.width + layout.position;
+    const int peer = layout.rank_in((layout.block + shift) % layout.blocks);
     const int slice = layout.final_slice(peer);
     schedule.receive(peer, work + slices.at(part.size, slice), slices.length(part.size, slice));
   }
