@@ -5,6 +5,7 @@
 #include <lockstep/comm/call/split_plan.hpp>
 #include <lockstep/comm/communicator.hpp>
 #include <lockstep/comm/launch/launch_environment.hpp>
+#include <lockstep/comm/tcp/meet_job.hpp>
 #include <lockstep/comm/tcp/rendezvous.hpp>
 #include <lockstep/comm/tcp/tcp_engine.hpp>
 #include <lockstep/comm/tcp/tcp_options.hpp>
@@ -38,7 +39,7 @@ class BasicTcp : public detail::EngineCommunicator<detail::TcpEngine> {
 
   /// Meets the other ranks; throws CommunicationError when they do not all come in time, EnvironmentError when the
   /// ranks are on several hosts and have no secret.
-  LOCKSTEP_ON_DEMAND explicit BasicTcp(const TcpOptions& options) : BasicTcp(options, detail::meet(options)) {}
+  LOCKSTEP_ON_DEMAND explicit BasicTcp(const TcpOptions& options) : BasicTcp(options, detail::meet_job(options)) {}
   LOCKSTEP_ON_DEMAND explicit BasicTcp(const LaunchEnvironment& environment)
       : BasicTcp(TcpOptions::from(environment)) {}
 

@@ -47,9 +47,9 @@ TEST_CASE("options follow the launcher") {
 TEST_CASE("a port that the launcher's own server holds is left to it") {
   LaunchEnvironment taken = environment();
   taken.master_port_taken = true;
-  CHECK(TcpOptions::from(taken).master_port == 29501);
-  taken.master_port = 65535;
-  CHECK(TcpOptions::from(taken).master_port == 65534);
+  CHECK(TcpOptions::from(taken).store_port == 29500);
+  CHECK(TcpOptions::from(taken).master_port == 0);
+  CHECK(TcpOptions::from(environment()).store_port == 0);
 }
 
 TEST_CASE("ranks of one host meet on its loopback interface when the launcher names no address") {
@@ -87,6 +87,7 @@ TEST_CASE("options out of range are errors that name them") {
   CHECK(contains(fault([](TcpOptions& o) { o.rank = 2; }), "TcpOptions::rank must be 0 to 1 (size 2), got 2"));
   CHECK(contains(fault([](TcpOptions& o) { o.rank = -1; }), "got -1"));
   CHECK(contains(fault([](TcpOptions& o) { o.master_port = 65536; }), "TcpOptions::master_port"));
+  CHECK(contains(fault([](TcpOptions& o) { o.store_port = -1; }), "TcpOptions::store_port"));
   CHECK(contains(fault([](TcpOptions& o) { o.sockets_per_peer = 0; }), "TcpOptions::sockets_per_peer"));
   CHECK(contains(fault([](TcpOptions& o) { o.socket_buffer_bytes = -1; }), "TcpOptions::socket_buffer_bytes"));
   CHECK(contains(fault([](TcpOptions& o) { o.connect_deadline = {}; }), "TcpOptions::connect_deadline"));

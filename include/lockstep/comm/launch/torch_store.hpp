@@ -3,7 +3,7 @@
 // what comes from it is a hint, and only the handshake at that port tells whom one has found.
 #pragma once
 
-#include <lockstep/comm/launch/launch_environment.hpp>
+#include <lockstep/comm/launch/launch_variables.hpp>
 #include <lockstep/comm/tcp/tcp_socket.hpp>
 #include <lockstep/core/chrono.hpp>
 #include <lockstep/core/deadline.hpp>
@@ -165,34 +165,35 @@ class TorchStore {
   FileDescriptor socket_;
 };
 
-namespace detail {
+/// Where rank 0 of a job tells the others its port: torchrun's store, and a key there.
+struct PortNotice {
+  std::string host;    ///< MASTER_ADDR.
+  int store_port = 0;  ///< MASTER_PORT, at which the store listens.
+  std::string key;
 
-/// Keys of Python's TCPStore start with a slash that Python does not show.
-LOCKSTEP_ON_DEMAND std::string port_key(const LaunchEnvironment& environment, std::string_view name) {
-  return concat("/lockstep/", environment.job_id, "/", name, "/port");
-}
+  /// `name` tells the meetings of one job apart.
+  LOCKSTEP_ON_DEMAND static PortNotice of_job(std::string host, int store_port, std::string_view job_id,
+                                              std::string_view name) {
+    // Keys of Python's TCPStore start with a slash that Python does not show.
+    return {std::move(host), store_port, concat("/lockstep/", job_id, "/", name, "/port")};
+  }
+};
 
-}  // namespace detail
-
-/// For rank 0 of a job whose `master_port_taken`: tells the others the port that it listens at instead. `name` tells
-/// the meetings of one job apart. Throws CommunicationError.
-LOCKSTEP_ON_DEMAND void publish_port(const LaunchEnvironment& environment, std::string_view name, int port,
-                                     const Deadline& deadline) {
-  TorchStore store(environment.master_address, environment.master_port, deadline);
-  store.set(detail::port_key(environment, name), std::to_string(port), deadline);
+/// For rank 0: tells the others the port that it listens at. Throws CommunicationError.
+LOCKSTEP_ON_DEMAND void publish_port(const PortNotice& notice, int port, const Deadline& deadline) {
+  TorchStore store(notice.host, notice.store_port, deadline);
+  store.set(notice.key, std::to_string(port), deadline);
 }
 
 /// The port that rank 0 published. Throws CommunicationError when it does not in time, or when it is no port.
-LOCKSTEP_ON_DEMAND int find_port(const LaunchEnvironment& environment, std::string_view name,
-                                 const Deadline& deadline) {
-  TorchStore store(environment.master_address, environment.master_port, deadline);
-  const std::string key = detail::port_key(environment, name);
-  const std::string text = store.get(key, deadline);
+LOCKSTEP_ON_DEMAND int find_port(const PortNotice& notice, const Deadline& deadline) {
+  TorchStore store(notice.host, notice.store_port, deadline);
+  const std::string text = store.get(notice.key, deadline);
   try {
-    return detail::parse_variable(key.c_str(), text, 1, 65535);
+    return detail::parse_variable(notice.key.c_str(), text, 1, 65535);
   } catch (const EnvironmentError&) {
-    throw CommunicationError(concat("torchrun's store at ", environment.master_address, ":", environment.master_port,
-                                    " holds no port under '", key, "' but \"", text.substr(0, 40), "\""));
+    throw CommunicationError(concat("torchrun's store at ", notice.host, ":", notice.store_port,
+                                    " holds no port under '", notice.key, "' but \"", text.substr(0, 40), "\""));
   }
 }
 

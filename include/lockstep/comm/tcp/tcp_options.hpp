@@ -21,9 +21,11 @@ struct TcpOptions {
   std::uint64_t epoch = 0;                     ///< Which communicator of the job; the same on all ranks.
   int local_rank = 0;                          ///< Rank among those of this host, for others to know.
   std::string master_address = "127.0.0.1";    ///< Host name or address where rank 0 listens.
-  int master_port = 0;                         ///< Port where rank 0 listens; 0 needs `address_file`.
+  int master_port = 0;                         ///< Port where rank 0 listens; 0 needs one of the next two.
   std::string address_file = {};               ///< When set, rank 0 takes any free port and writes it here, where
                                                ///< the others read it: a path that all hosts see.
+  int store_port = 0;                          ///< When set, rank 0 takes any free port and publishes it in the store
+                                               ///< of torchrun's agent, which listens here at `master_address`.
   std::optional<JobSecret> secret = {};        ///< Needed unless all ranks meet on the loopback interface.
   bool insecure_i_trust_this_network = false;  ///< Goes without a secret: anyone in reach can join, read and write.
   bool encrypt = false;                        ///< Everything after the handshake goes through TLS 1.3.
@@ -45,10 +47,8 @@ struct TcpOptions {
     options.job_id = environment.job_id;
     options.master_address = environment.master_address;
     if (options.master_address.empty() && !environment.spans_hosts()) options.master_address = "127.0.0.1";
-    options.master_port = environment.master_port;
-    // The launcher's own server holds the port that it names; the one above is as likely to be free as any.
-    if (environment.master_port_taken) options.master_port += options.master_port < 65535 ? 1 : -1;
-    if (options.size > 1 && (options.master_address.empty() || options.master_port == 0)) {
+    (environment.master_port_taken ? options.store_port : options.master_port) = environment.master_port;
+    if (options.size > 1 && (options.master_address.empty() || environment.master_port == 0)) {
       throw EnvironmentError(
           concat("tcp: rank ", options.rank, " of ", options.size, " (launcher ", environment.launcher,
                  ") does not know where rank 0 listens: set MASTER_ADDR to its host and MASTER_PORT to a free port "
@@ -77,6 +77,9 @@ LOCKSTEP_ON_DEMAND void check_tcp_options(const TcpOptions& options) {
   }
   if (options.master_port < 0 || options.master_port > 65535) {
     throw ArgumentError(concat("tcp: TcpOptions::master_port must be 0 to 65535, got ", options.master_port));
+  }
+  if (options.store_port < 0 || options.store_port > 65535) {
+    throw ArgumentError(concat("tcp: TcpOptions::store_port must be 0 to 65535, got ", options.store_port));
   }
   if (options.sockets_per_peer < 1 || options.sockets_per_peer > 64) {
     throw ArgumentError(concat("tcp: TcpOptions::sockets_per_peer must be 1 to 64, got ", options.sockets_per_peer));
