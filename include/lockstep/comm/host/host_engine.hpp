@@ -157,6 +157,7 @@ class HostEngine {
     const Deadline end = Deadline::after(longest_giving_way);
     do {
       ::sched_yield();
+      member_.recorder().look_at_clock();
       advance();
       if (done()) return true;
     } while (!end.passed());
