@@ -98,7 +98,10 @@ inline void halving_reduce_scatter(const CollectivePart& part, const HalvingLayo
   const std::uint64_t kept_begin = slices.at(part.size, final_slice);
   const std::uint64_t kept_count = slices.length(part.size, final_slice);
   if (layout.blocks == 1) {
-    if (part.size == 1) schedule.copy(own + kept_begin, result, kept_count);
+    if (part.size == 1) {
+      schedule.next_step();
+      schedule.copy(own + kept_begin, result, kept_count);
+    }
     return;
   }
   schedule.next_step();
