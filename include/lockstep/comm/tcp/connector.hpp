@@ -26,7 +26,8 @@ namespace lockstep::detail {
 
 class Connector {
  public:
-  static constexpr std::chrono::seconds attempt_limit{10};  // then another attempt may do better
+  static constexpr std::chrono::seconds connect_limit{10};    // then another attempt may do better
+  static constexpr std::chrono::seconds handshake_limit{30};  // longer: a door full of strangers is worth the wait
   static constexpr std::chrono::seconds wrong_secret_limit{5};
 
   LOCKSTEP_ON_DEMAND Connector(const ConnectionSettings& settings, std::vector<SocketAddress> addresses, int target,
@@ -81,7 +82,7 @@ class Connector {
   LOCKSTEP_ON_DEMAND void begin() {
     last_address_ = addresses_[attempts_ % addresses_.size()];
     ++attempts_;
-    attempt_ = Deadline::after(attempt_limit);
+    attempt_ = Deadline::after(connect_limit);
     int status = 0;
     socket_ = begin_connect(last_address_, settings_->socket, status);
     if (status != 0 && status != EINPROGRESS) return give_up(std::strerror(status));
@@ -95,6 +96,7 @@ class Connector {
       if (status != 0) return give_up(std::strerror(status));
       handshake_.emplace(settings_->self, settings_->key, target_, channel_);
       state_ = State::handshake;
+      attempt_ = Deadline::after(handshake_limit);
     }
     if (state_ == State::handshake) {
       const bool alive = exchange_handshake(socket_, *handshake_, wanted_);
@@ -176,7 +178,7 @@ class Connector {
   bool met_stranger_ = false;
   std::chrono::nanoseconds delay_ = std::chrono::milliseconds(1);
   Deadline pause_ = Deadline::after({});
-  Deadline attempt_ = Deadline::after(attempt_limit);
+  Deadline attempt_ = Deadline::after(connect_limit);
   std::optional<Deadline> wrong_since_;
   short wanted_ = 0;
   std::size_t first_ = 0;

@@ -15,7 +15,6 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -42,14 +41,14 @@ class SecureStream {
 
   /// Makes the stream encrypted: call `secure` until it is done before anything is read or written.
   LOCKSTEP_ON_DEMAND SecureStream(FileDescriptor socket, const TlsContext& context, bool is_client, const Digest& key)
-      : socket_(std::move(socket)), tls_(std::in_place, context, socket_.get(), is_client, key) {}
+      : socket_(std::move(socket)), tls_(context, socket_.get(), is_client, key) {}
 
   explicit operator bool() const { return static_cast<bool>(socket_); }
   int descriptor() const { return socket_.get(); }
-  bool encrypted() const { return tls_.has_value(); }
+  bool encrypted() const { return static_cast<bool>(tls_); }
 
   /// Moves the TLS handshake on: positive when done, else as read_some.
-  LOCKSTEP_ON_DEMAND std::ptrdiff_t secure() { return tls_ ? outcome(tls_->handshake(), 1, POLLIN) : 1; }
+  LOCKSTEP_ON_DEMAND std::ptrdiff_t secure() { return tls_ ? outcome(tls_.handshake(), 1, POLLIN) : 1; }
 
   /// Receives up to `to.size()` bytes; `to` must not be empty.
   std::ptrdiff_t read_some(std::span<std::byte> to) {
@@ -79,11 +78,11 @@ class SecureStream {
   short wanted() const { return wanted_; }
 
   /// Whether received bytes wait in here, which poll does not know of.
-  bool has_buffered() const { return tls_ && tls_->has_buffered(); }
+  bool has_buffered() const { return tls_ && tls_.has_buffered(); }
 
   /// Ends this side's half: the other side reads everything sent so far and then `stream_closed`.
   LOCKSTEP_ON_DEMAND void finish_writing() {
-    if (tls_) tls_->say_goodbye();
+    if (tls_) tls_.say_goodbye();
     ::shutdown(socket_.get(), SHUT_WR);
   }
 
@@ -113,7 +112,7 @@ class SecureStream {
 
   LOCKSTEP_ON_DEMAND std::ptrdiff_t read_encrypted(std::span<std::byte> to) {
     std::size_t count = 0;
-    const TlsStatus status = tls_->read(to, count);
+    const TlsStatus status = tls_.read(to, count);
     return outcome(status, static_cast<std::ptrdiff_t>(count), POLLIN);
   }
 
@@ -128,7 +127,7 @@ class SecureStream {
         return stream_failed;
       }
       std::size_t count = 0;
-      const TlsStatus status = tls_->write(contiguous(parts, total, size), count);
+      const TlsStatus status = tls_.write(contiguous(parts, total, size), count);
       if (status != TlsStatus::done) {
         pending_record_ = size;
         const std::ptrdiff_t result = outcome(status, 0, POLLOUT);
@@ -182,7 +181,7 @@ class SecureStream {
   }
 
   FileDescriptor socket_;
-  std::optional<TlsSession> tls_;   // after socket_: it goes first
+  TlsSession tls_;                  // after socket_: it goes first
   std::vector<std::byte> staging_;  // of encrypted streams
   std::size_t pending_record_ = 0;
   short wanted_ = 0;

@@ -14,6 +14,8 @@
 
 namespace lockstep {
 
+/// Every connection is authenticated in both directions by the secret before it is used, and frames of control ever
+/// after. Tensors and messages are not: whoever sits on the path can read and change them, unless `encrypt` is set.
 struct TcpOptions {
   int rank = 0;
   int size = 1;
@@ -28,7 +30,8 @@ struct TcpOptions {
                                                ///< of torchrun's agent, which listens here at `master_address`.
   std::optional<JobSecret> secret = {};        ///< Needed unless all ranks meet on the loopback interface.
   bool insecure_i_trust_this_network = false;  ///< Goes without a secret: anyone in reach can join, read and write.
-  bool encrypt = false;                        ///< Everything after the handshake goes through TLS 1.3.
+  bool encrypt = false;                        ///< Everything after the handshake, in which ranks
+                                               ///< name themselves and their hosts, goes through TLS 1.3.
   std::string bind_address = {};               ///< Where this rank listens; empty: the interface towards the master.
   std::chrono::nanoseconds connect_deadline = std::chrono::seconds(60);  ///< For all ranks to meet.
   std::chrono::nanoseconds deadline = std::chrono::seconds(60);          ///< The longest wait for a peer in a call.

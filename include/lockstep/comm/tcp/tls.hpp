@@ -142,9 +142,10 @@ class SocketBio {
 /// What an operation on a connection came to, besides bytes.
 enum class TlsStatus { done, wants_read, wants_write, closed, failed };
 
-/// One connection's TLS. The socket belongs to someone else, who keeps it open meanwhile.
+/// One connection's TLS, or none. The socket belongs to someone else, who keeps it open meanwhile.
 class TlsSession {
  public:
+  TlsSession() = default;
   LOCKSTEP_ON_DEMAND TlsSession(const TlsContext& context, int socket, bool is_client, const Digest& key)
       : state_(std::make_unique<State>()) {
     state_->key = key;
@@ -159,6 +160,9 @@ class TlsSession {
       ::SSL_set_accept_state(state_->connection);
     }
   }
+
+  explicit operator bool() const { return state_ != nullptr; }
+  void reset() { state_.reset(); }
 
   LOCKSTEP_ON_DEMAND TlsStatus handshake() {
     ::ERR_clear_error();
