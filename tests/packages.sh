@@ -32,6 +32,10 @@ package_is_there() {
     doctest-dev) package_has_header doctest/doctest.h ;;
     nlohmann-json3-dev) package_has_module nlohmann_json ;;
     libcli11-dev) package_has_module CLI11 ;;
+    libopenmpi-dev) command -v mpicxx.openmpi >/dev/null 2>&1 || command -v mpicxx >/dev/null 2>&1 ;;
+    openmpi-bin) command -v mpirun.openmpi >/dev/null 2>&1 || command -v mpirun >/dev/null 2>&1 ;;
+    libmpich-dev) command -v mpicxx.mpich >/dev/null 2>&1 || command -v mpicxx >/dev/null 2>&1 ;;
+    mpich) command -v mpirun.mpich >/dev/null 2>&1 || command -v mpirun >/dev/null 2>&1 ;;
     *) command -v "$1" >/dev/null 2>&1 ;;
   esac
 }

@@ -25,11 +25,13 @@ struct MpiRecord {
 /// multiport message-passing systems", 1997).
 class MpiAgreement {
  public:
-  static constexpr int direct_ranks = 8;
+  static constexpr int few_ranks = 8;
 
-  MpiAgreement(MPI_Comm communicator, int rank, int size)
+  MpiAgreement(MPI_Comm communicator, int rank, int size) : MpiAgreement(communicator, rank, size, size <= few_ranks) {}
+  MpiAgreement(MPI_Comm communicator, int rank, int size, bool direct)
       : rank_(rank),
         size_(size),
+        direct_(direct),
         memory_(record_bytes(size) * static_cast<std::size_t>(size)),
         requests_(communicator) {}
 
@@ -43,7 +45,7 @@ class MpiAgreement {
   void start(const MpiRecord& record, std::size_t payload) {
     *reinterpret_cast<MpiRecord*>(place(rank_)) = record;
     known_ = 1;
-    if (size_ > direct_ranks) return exchange_blocks();
+    if (!direct_) return exchange_blocks();
     for (int distance = 1; distance < size_; ++distance) {
       const int peer = (rank_ + size_ - distance) % size_;
       requests_.receive(place(peer), record_bytes(size_), peer, agreement_tag);
@@ -68,7 +70,7 @@ class MpiAgreement {
   AlignedMemory take_memory() { return std::move(memory_); }
 
  private:
-  static constexpr std::size_t record_bytes(int size) { return size <= direct_ranks ? 2048 : 256; }
+  static constexpr std::size_t record_bytes(int size) { return size <= few_ranks ? 2048 : 256; }
 
   // Records lie in the order of ranks that begins with this one, so that what is passed on is one block.
   std::byte* place(int rank) const {
@@ -87,6 +89,7 @@ class MpiAgreement {
 
   int rank_;
   int size_;
+  bool direct_;
   int known_ = 0;  // records that are here or on their way
   AlignedMemory memory_;
   MpiRequests requests_;

@@ -10,4 +10,6 @@
 
 #include <mpi.h>
 
-static_assert(MPI_VERSION >= 3, "lockstep needs MPI 3.0 or later, for MPI_Comm_idup");
+#if MPI_VERSION < 3
+#error "lockstep needs MPI 3.0 or later: it makes communicators with MPI_Comm_idup"
+#endif

@@ -7,9 +7,11 @@
 #include <lockstep/comm/mpi/mpi_agreement.hpp>
 #include <lockstep/comm/mpi/mpi_api.hpp>
 #include <lockstep/comm/mpi/mpi_failure.hpp>
+#include <lockstep/comm/mpi/mpi_identities.hpp>
 #include <lockstep/comm/mpi/mpi_messages.hpp>
 #include <lockstep/comm/mpi/mpi_notices.hpp>
 #include <lockstep/comm/mpi/mpi_operation.hpp>
+#include <lockstep/comm/mpi/mpi_options.hpp>
 #include <lockstep/comm/mpi/mpi_session.hpp>
 #include <lockstep/core/chrono.hpp>
 #include <lockstep/core/deadline.hpp>
@@ -19,39 +21,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-namespace lockstep {
-
-/// Limits of a communicator over MPI.
-struct MpiOptions {
-  std::chrono::nanoseconds deadline = std::chrono::seconds(60);          ///< The longest wait for a peer in a call.
-  std::chrono::nanoseconds connect_deadline = std::chrono::seconds(60);  ///< For all ranks to make the communicator.
-  std::chrono::nanoseconds spin =
-      std::chrono::microseconds(20);  ///< Before giving way to others; 0 when ranks outnumber processors.
-};
-
-/// Who decides in which order elements are combined.
-enum class MpiOrder : std::uint8_t {
-  canonical,  ///< The library: the same bits as every other communicator.
-  fast,       ///< MPI, for the types that it knows: bits may depend on the MPI, the size and the hosts.
-};
-
-namespace detail {
-
-/// Where a rank is, for error texts.
-struct MpiIdentity {
-  std::int64_t process = 0;
-  std::array<char, 56> host{};
-};
+namespace lockstep::detail {
 
 template <MpiOrder order>
 class MpiEngine {
@@ -63,11 +43,17 @@ class MpiEngine {
         size_(size_of_group(communicator)),
         notices_(std::make_unique<MpiNotices>(communicator, rank_, size_)),
         messages_(communicator, size_),
-        identities_(static_cast<std::size_t>(size_)) {
+        identities_(rank_, size_) {
     for (std::size_t i = 0; i < slot_count; ++i) agreements_.emplace_back(communicator, rank_, size_);
     for (std::size_t i = 0; i < round_count; ++i) rounds_.emplace_back(communicator, rank_, size_);
-    guarded([&] { meet(); });
-    if (ranks_on_this_host() > processors()) options_.spin = std::chrono::nanoseconds::zero();
+    MpiSession::instance().enter(*notices_);
+    try {
+      guarded([&] { meet(); });
+    } catch (...) {
+      leave(true);
+      throw;
+    }
+    if (!identities_.has_processor_each()) options_.spin = std::chrono::nanoseconds::zero();
   }
   MpiEngine(const MpiEngine&) = delete;
   MpiEngine& operator=(const MpiEngine&) = delete;
@@ -169,12 +155,6 @@ class MpiEngine {
     MPI_Comm_set_errhandler(communicator, MPI_ERRORS_RETURN);
     return size;
   }
-  static int processors() {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-  }
-
   /// Runs what calls MPI; a failure there is one of this rank.
   template <class Function>
   auto guarded(Function function) {
@@ -186,31 +166,9 @@ class MpiEngine {
     }
   }
 
-  /// The ranks learn where each other are.
   void meet() {
-    identities_[own()].process = ::getpid();
-    ::gethostname(identities_[own()].host.data(), identities_[own()].host.size() - 1);
-    MpiRequests requests(communicator());
-    for (int distance = 1; distance < size_; ++distance) {
-      const int peer = (rank_ + distance) % size_;
-      requests.receive(reinterpret_cast<std::byte*>(&identities_[static_cast<std::size_t>(peer)]), sizeof(MpiIdentity),
-                       peer, agreement_tag);
-      requests.send(reinterpret_cast<const std::byte*>(&identities_[own()]), sizeof(MpiIdentity), peer, agreement_tag);
-    }
-    const Deadline deadline = Deadline::after(options_.connect_deadline);
-    while (!requests.test()) {
-      if (deadline.passed()) {
-        requests.cancel_receives();
-        fail(concat("the ranks did not all make the communicator in ", seconds(options_.connect_deadline), " s"));
-      }
-      ::sched_yield();
-    }
-  }
-
-  int ranks_on_this_host() const {
-    int count = 0;
-    for (const MpiIdentity& identity : identities_) count += identity.host == identities_[own()].host ? 1 : 0;
-    return count;
+    if (identities_.exchange(communicator(), Deadline::after(options_.connect_deadline))) return;
+    fail(concat("the ranks did not all make the communicator in ", seconds(options_.connect_deadline), " s"));
   }
 
   std::uint64_t post(const Call& call) {
@@ -402,11 +360,7 @@ class MpiEngine {
     return static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count()) / 1000.0;
   }
 
-  std::string describe(int rank) const {
-    const MpiIdentity& identity = identities_[static_cast<std::size_t>(rank)];
-    if (identity.process == 0) return concat("rank ", rank);
-    return concat("rank ", rank, " (host ", identity.host.data(), ", pid ", static_cast<long>(identity.process), ")");
-  }
+  std::string describe(int rank) const { return identities_.describe(rank); }
 
   std::string describe_call(std::uint64_t number) const {
     return concat(operations_[number % slot_count].call().fingerprint, " #", number + 1);
@@ -499,15 +453,13 @@ class MpiEngine {
     return hash;
   }
 
-  std::size_t own() const { return static_cast<std::size_t>(rank_); }
-
   MpiOptions options_;
   int rank_;
   int size_;
   pid_t process_ = ::getpid();
   std::unique_ptr<MpiNotices> notices_;
   MpiMessages messages_;
-  std::vector<MpiIdentity> identities_;
+  MpiIdentities identities_;
   std::array<MpiOperation, slot_count> operations_;
   std::vector<MpiAgreement> agreements_;
   std::vector<MpiRound> rounds_;
@@ -529,5 +481,4 @@ class MpiEngine {
 static_assert(CollectiveEngine<MpiEngine<MpiOrder::canonical>>);
 static_assert(CollectiveEngine<MpiEngine<MpiOrder::fast>>);
 
-}  // namespace detail
-}  // namespace lockstep
+}  // namespace lockstep::detail

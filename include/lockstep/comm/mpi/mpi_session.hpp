@@ -53,8 +53,12 @@ class MpiSession {
     return MPI_Finalized(&finalized) == MPI_SUCCESS && finalized != 0;
   }
 
+  /// Notes a communicator in use: MPI may be finalised before its end.
+  void enter(MpiNotices& notices) { present_.push_back(&notices); }
+
   /// Takes over a communicator that this rank has left; it ends when all ranks have.
   void take(DepartedMpi departed) {
+    std::erase(present_, departed.notices.get());
     departed_.push_back(std::move(departed));
     bury(std::chrono::nanoseconds::zero(), false);
   }
@@ -126,8 +130,14 @@ class MpiSession {
     }
   }
   static int at_finalize(MPI_Comm, int, void* session, void*) {
-    static_cast<MpiSession*>(session)->bury(std::chrono::seconds(1), true);
+    static_cast<MpiSession*>(session)->close();
     return MPI_SUCCESS;
+  }
+
+  void close() {
+    bury(std::chrono::seconds(1), true);
+    for (MpiNotices* notices : present_) notices->close(false);
+    present_.clear();
   }
 
   static bool is_over(DepartedMpi& departed) {
@@ -141,6 +151,7 @@ class MpiSession {
 
   bool owner_ = false;
   pid_t process_ = ::getpid();
+  std::vector<MpiNotices*> present_;
   std::vector<DepartedMpi> departed_;
 };
 
