@@ -32,7 +32,7 @@ std::string message_with(Fault fault) {
   const FakeStore server(fault);
   return message_of([&] {
     ls::TorchStore store("127.0.0.1", server.port(), ls::Deadline::after(10s));
-    store.set("key", "value", ls::Deadline::after(fault == Fault::silent ? 200ms : 10s));
+    store.set("key", "value", ls::Deadline::after(fault == Fault::silent ? 1s : 10s));
   });
 }
 
@@ -67,7 +67,7 @@ TEST_CASE("jobs and restarts at one store are kept apart") {
   const FakeStore server;
   ls::publish_port(notice_at(server.port()), 4000, ls::Deadline::after(20s));
   const ls::PortNotice restarted = ls::PortNotice::of_job("127.0.0.1", server.port(), "run@127.0.0.1:1#1", "world");
-  const std::string message = message_of([&] { ls::find_port(restarted, ls::Deadline::after(200ms)); });
+  const std::string message = message_of([&] { ls::find_port(restarted, ls::Deadline::after(1s)); });
   CHECK(holds(message, "nobody set '/lockstep/run@127.0.0.1:1#1/world/port' in time"));
 }
 

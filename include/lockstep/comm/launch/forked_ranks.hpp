@@ -184,19 +184,23 @@ class ForkedRanks {
   /// after `grace`; throws the error of the rank that failed first, as the kind of error it was.
   LOCKSTEP_ON_DEMAND void wait(std::chrono::nanoseconds limit, std::chrono::nanoseconds grace) {
     const Deadline deadline = Deadline::after(limit);
-    Deadline verdict = deadline, kill = deadline;
+    Deadline soon = deadline, later = deadline, kill = deadline;
     bool failed = false, ending = false, late = false;
     std::string still_running;
     int others = 0;
     for (;;) {
       collect(ending);
       if (running_count() == 0) break;
-      if (!failed && culprit() != nullptr) {
-        // A moment for the others: one of them may be the cause of what this rank noticed, and be slower to end.
+      const Rank* first = culprit();
+      if (!failed && first != nullptr) {
+        // A moment for the others, who may be about to say what they were doing; a longer one when all that is known is
+        // that a rank missed another: the cause may be slower to end than who noticed it.
         failed = true;
-        verdict = deadline.at_most(std::chrono::milliseconds(200));
+        soon = deadline.at_most(std::chrono::milliseconds(200));
+        later = deadline.at_most(std::chrono::seconds(2));
       }
-      if (!ending && (failed ? verdict : deadline).passed()) {
+      const Deadline& verdict = !failed ? deadline : blame(*first) == Blame::noticed ? later : soon;
+      if (!ending && verdict.passed()) {
         late = !failed;
         ending = true;
         others = running_count();
@@ -209,7 +213,7 @@ class ForkedRanks {
         signal_all(SIGKILL);
         kill = Deadline::after(std::chrono::milliseconds(100));
       }
-      sleep_until_news(ending ? kill : failed ? verdict : deadline);
+      sleep_until_news(ending ? kill : verdict);
     }
     if (late) {
       throw CommunicationError(concat("launch: the deadline of ", std::chrono::duration<double>(limit).count(),
@@ -325,20 +329,24 @@ class ForkedRanks {
     return list;
   }
 
+  /// The stronger the suspicion, the smaller.
+  enum class Blame { killed, failed, noticed };
+
+  LOCKSTEP_ON_DEMAND static Blame blame(const Rank& rank) {
+    if (rank.report_head.end == RankEnd::communication_error) return Blame::noticed;
+    // abort(3) is how an error that nobody catches ends a program.
+    const bool aborted = rank.status > 0 && WIFSIGNALED(rank.status) && WTERMSIG(rank.status) == SIGABRT;
+    return rank.report_head.end == RankEnd::unknown && !aborted ? Blame::killed : Blame::failed;
+  }
+
   /// The rank to blame, of those that failed by themselves: one that was killed before one that threw, since its peers
   /// throw because of it; an own error before one of communication; then the first. Null when none failed.
   LOCKSTEP_ON_DEMAND const Rank* culprit() const {
-    const auto weight = [](const Rank& rank) {
-      if (rank.report_head.end == RankEnd::unknown) {  // abort(3) is how an error that nobody catches ends a program
-        return rank.status > 0 && WIFSIGNALED(rank.status) && WTERMSIG(rank.status) == SIGABRT ? 1 : 0;
-      }
-      return rank.report_head.end == RankEnd::communication_error ? 2 : 1;
-    };
     const Rank* worst = nullptr;
     for (const Rank& rank : ranks_) {
       if (!rank.failed() || rank.told_to_end) continue;
-      if (worst == nullptr || weight(rank) < weight(*worst) ||
-          (weight(rank) == weight(*worst) && rank.report_head.time < worst->report_head.time)) {
+      if (worst == nullptr || blame(rank) < blame(*worst) ||
+          (blame(rank) == blame(*worst) && rank.report_head.time < worst->report_head.time)) {
         worst = &rank;
       }
     }
