@@ -346,7 +346,7 @@ TEST_CASE("a shortage of memory is an error on every rank, and the ring goes on"
   }
 }
 
-TEST_CASE("no collective allocates after the first round") {
+TEST_CASE("no collective or message allocates after the first round") {
   check_all(run_ring(2,
                      [](ls::Ring& ring) {
                        auto memory = ring.allocate(1 << 20);
@@ -368,6 +368,12 @@ TEST_CASE("no collective allocates after the first round") {
                            second.wait();
                          }
                          ring.barrier();
+                         for (const std::size_t count : {std::size_t{5}, std::size_t{100'000}}) {
+                           auto sent = ring.send_async(shared.first(count), 1 - ring.rank());
+                           auto received = ring.receive_async(std::span<float>(heap).first(count), 1 - ring.rank());
+                           received.wait();
+                           sent.wait();
+                         }
                        }
                        return ls::concat(allocations - before, " allocations");
                      }),

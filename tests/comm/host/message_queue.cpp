@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <numeric>
 #include <string>
@@ -16,6 +17,11 @@ namespace {
 /// Threads whose memory cannot be reached, so that long messages go through the channel.
 struct StagedTransport : ThreadTransport {
   Location locate(const std::byte*, std::size_t) const { return {Location::staged, 0}; }
+};
+
+/// A system that has no memory left for channels.
+struct FullTransport : ThreadTransport {
+  int reserve(std::size_t, std::size_t) const { return ENOSPC; }
 };
 
 /// Two ranks in one thread: nothing in a queue waits, so every interleaving can be played by hand.
@@ -147,4 +153,20 @@ TEST_CASE("a receive of another type or count is an error that names both calls"
         "1 called receive<int32>(11, from 0); a message is received with the type and count it was sent with");
   }
   CHECK(ranks.first_member.failure_seen());
+}
+
+TEST_CASE("a shortage of memory for a channel is an error, and the channel is not touched") {
+  TwoRanks<FullTransport> ranks;
+  auto values = numbers(10), got = values;
+  CHECK(!ranks.second.is_done(ranks.second.post(receive(0, got))));
+  try {
+    ranks.first.post(send(1, values));
+    CHECK(false);
+  } catch (const ls::CommunicationError& error) {
+    CHECK(std::string(error.what())
+              .starts_with("threads: rank 0 could not have 32768 bytes of shared memory for messages to rank 1: No "
+                           "space left on device;"));
+  }
+  CHECK(ranks.second_member.failure_seen());
+  CHECK(ranks.group->page.rank(0).opened[1].load() == 0);
 }

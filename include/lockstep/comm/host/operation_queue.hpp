@@ -226,11 +226,15 @@ class OperationQueue {
     const std::size_t length = std::min(operation.chunk, operation.longest - offset);
     const std::size_t region = own_region(operation);
     combine(operation, offset, length, false, [&](int peer) {
+      if (peer == rank_) return own_input(operation) + region * operation.call.piece + offset;
       return page_.slot(peer, number).location.space == Location::staged
                  ? page_.staging(peer, first_round_ + operation.round) + region * operation.chunk
                  : buffer(operation, number, peer) + region * operation.call.piece + offset;
     });
   }
+
+  /// This rank's input, where it combines for itself. Only all_reduce writes there, and there it is the output, too.
+  static std::byte* own_input(const Operation& operation) { return const_cast<std::byte*>(operation.call.input); }
 
   /// The piece of the inputs that this rank works on.
   std::size_t own_region(const Operation& operation) const {
@@ -253,14 +257,20 @@ class OperationQueue {
     return address;
   }
 
-  /// Copies this round of a buffer that peers cannot reach to where they can; counts the round as staged in any case.
+  /// Copies what peers need of this round of a buffer that they cannot reach to where they can; counts the round as
+  /// staged in any case.
   void fill(const Operation& operation, std::uint64_t round) {
     if (operation.has_source(rank_) && page_.slot(rank_, worked_).location.space == Location::staged) {
       std::byte* to = page_.staging(rank_, staged_);
       const std::byte* from = operation.call.input + round * operation.chunk;
-      for (std::size_t region = 0; region < operation.regions(size_); ++region) {
-        copy_bytes(to + region * operation.chunk, from + region * operation.call.piece,
-                   operation.passing(rank_, round));
+      const std::size_t bytes = operation.passing(rank_, round);
+      if (operation.collective() == Collective::all_reduce) {
+        copy_others_shares(to, from, bytes);
+      } else {
+        for (std::size_t region = 0; region < operation.regions(size_); ++region) {
+          if (operation.regions(size_) > 1 && region == static_cast<std::size_t>(rank_)) continue;
+          copy_bytes(to + region * operation.chunk, from + region * operation.call.piece, bytes);
+        }
       }
     }
     ++staged_;
@@ -269,8 +279,15 @@ class OperationQueue {
   void drain(const Operation& operation, std::uint64_t number) {
     if (operation.collective() != Collective::all_reduce) return;
     if (page_.slot(rank_, number).location.space != Location::staged) return;
-    copy_bytes(operation.call.output + operation.round * operation.chunk,
-               page_.staging(rank_, first_round_ + operation.round), operation.passing(rank_, operation.round));
+    copy_others_shares(operation.call.output + operation.round * operation.chunk,
+                       page_.staging(rank_, first_round_ + operation.round), operation.passing(rank_, operation.round));
+  }
+
+  /// Its own share of an all_reduce a rank combines where the user has it.
+  void copy_others_shares(std::byte* to, const std::byte* from, std::size_t bytes) const {
+    const std::size_t begin = share_begin(bytes, rank_, size_), end = share_begin(bytes, rank_ + 1, size_);
+    copy_bytes(to, from, begin);
+    copy_bytes(to + end, from + end, bytes - end);
   }
 
   static std::uint64_t hash_of(std::span<const std::int64_t> counts) {

@@ -20,6 +20,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -49,7 +50,9 @@ struct RingLinks {
   std::vector<FileDescriptor> deaths;   // by rank: becomes readable when the process ends; empty where unsupported
 };
 
-inline constexpr std::uint64_t ring_protocol = 0x4c53524e47303100U + sizeof(RankControl) % 256;
+/// Differs between versions whose ranks lay out the control memory in other ways.
+inline constexpr std::uint64_t ring_protocol =
+    0x4c53524e47303200U + (sizeof(RankControl) / 64 + sizeof(GroupControl) / 64) % 256;
 
 struct RingHello {
   std::uint64_t protocol = ring_protocol;
@@ -141,10 +144,19 @@ class RingHost {
       nap(std::chrono::milliseconds(10));
       listener = listen_at(meeting_.name);
     }
-    for (int joined = 1; joined < meeting_.size;) {
-      if (!wait_for_news(listener)) throw CommunicationError(missing_ranks(joined));
-      FileDescriptor socket = accept_connection(listener);
-      if (socket && admit(std::move(socket))) ++joined;
+    try {
+      for (int joined = 1; joined < meeting_.size;) {
+        // The deadline is looked at here, too: strangers may knock all the time.
+        if (!wait_for_news(listener) || meeting_.deadline.passed()) throw CommunicationError(missing_ranks(joined));
+        FileDescriptor socket = accept_connection(listener);
+        if (!socket && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+          throw CommunicationError(concat("ring: rank 0 cannot take in a rank that has come: ", std::strerror(errno)));
+        }
+        if (socket && admit(std::move(socket))) ++joined;
+      }
+    } catch (const Error& error) {
+      refuse_waiting(listener, error.what());
+      throw;
     }
     // The listener ends here, before any rank is let in: the name is free for the next communicator of this job.
   }
@@ -258,6 +270,18 @@ class RingHost {
     RingWelcome message;
     copy_text(message.refusal, reason);
     send_message(socket, message, {}, Deadline::after(std::chrono::seconds(1)));
+  }
+
+  /// Tells the reason to those who have knocked but were not heard yet.
+  LOCKSTEP_ON_DEMAND void refuse_waiting(const FileDescriptor& listener, const std::string& reason) {
+    for (FileDescriptor socket = accept_connection(listener); socket; socket = accept_connection(listener)) {
+      if (peer_user(socket) != ::geteuid()) continue;
+      RingHello hello;
+      std::vector<FileDescriptor> descriptors;
+      // Unread, it would reset the connection before the reason is read.
+      const bool heard = receive_message(socket, hello, descriptors, Deadline::after(std::chrono::milliseconds(200)));
+      if (heard) refuse(socket, reason);
+    }
   }
 
   LOCKSTEP_ON_DEMAND void refuse_all(const std::string& reason) {
