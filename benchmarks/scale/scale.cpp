@@ -106,7 +106,7 @@ constexpr double most_messages = 8e6;
 
 double messages_of(Collective collective, int size, const Choice& choice) {
   const double all = size;
-  if (collective == Collective::all_to_all) return all * all;
+  if (collective == Collective::all_to_all && choice.algorithm != Algorithm::direct) return all * all * 6;  // copies
   if (choice.algorithm == Algorithm::direct && collective != Collective::gather && collective != Collective::scatter) {
     return all * all;
   }

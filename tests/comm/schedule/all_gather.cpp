@@ -24,7 +24,7 @@ CollectivePart part_of(int size, std::uint64_t count) {
 
 TEST_CASE("equal pieces") {
   for_each_task(Collective::all_gather, false, [](const CollectiveTask& task) {
-    for (const AllGather algorithm : {AllGather::direct, AllGather::dissemination, AllGather::ring}) {
+    for (const AllGather algorithm : {AllGather::direct, AllGather::doubling, AllGather::ring}) {
       CHECK(proof(task, [=](const CollectivePart& part, MessageSchedule& schedule) {
               all_gather(part, {part.count}, algorithm, schedule);
             }) == "");
@@ -43,7 +43,7 @@ TEST_CASE("ragged pieces, empty ones among them") {
       task.counts = counts;
       for (const bool aliased : {false, true}) {
         task.aliased = aliased;
-        for (const AllGather algorithm : {AllGather::direct, AllGather::dissemination, AllGather::ring}) {
+        for (const AllGather algorithm : {AllGather::direct, AllGather::doubling, AllGather::ring}) {
           CHECK(proof(task, [&](const CollectivePart& part, MessageSchedule& schedule) {
                   all_gather(part, {0, counts}, algorithm, schedule);
                 }) == "");

@@ -32,6 +32,14 @@ TEST_CASE("every piece comes to its receiver") {
   });
 }
 
+TEST_CASE("by way of others, too") {
+  for_each_task(Collective::all_to_all, false,
+                [](const CollectiveTask& task) { CHECK(proof(task, disseminating_all_to_all) == ""); });
+  for (const auto& schedule : schedules_of(part_of(33, 2), disseminating_all_to_all)) {
+    CHECK(schedule.sends().size() == 6);
+  }
+}
+
 TEST_CASE("no two ranks send to the same rank at the same place of their lists") {
   const auto schedules = schedules_of(part_of(9, 1), direct_all_to_all);
   for (std::size_t message = 0; message < 8; ++message) {

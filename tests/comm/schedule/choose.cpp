@@ -40,6 +40,12 @@ TEST_CASE("large vectors are sliced, and more ranks mean more halvings") {
   CHECK(choose_all_reduce(part_of(5, std::uint64_t{64} << 20), link).algorithm == Algorithm::sliced);
 }
 
+TEST_CASE("short pieces for many ranks go by way of others") {
+  CHECK(choose_all_to_all(part_of(64, 4), link).algorithm == Algorithm::dissemination);
+  CHECK(choose_all_to_all(part_of(64, 1 << 20), link).algorithm == Algorithm::direct);
+  CHECK(choose_all_to_all(part_of(3, 4), link).algorithm == Algorithm::direct);
+}
+
 TEST_CASE("longer vectors never take less time") {
   for (const int size : {2, 3, 8, 33, 64, 1000}) {
     std::uint64_t before = 0;

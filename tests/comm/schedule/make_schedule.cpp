@@ -249,6 +249,7 @@ TEST_SUITE("long") {
       prove(Collective::broadcast, slices, {Algorithm::scatter_all_gather});
       prove(Collective::gather, 1, {Algorithm::tree});
       prove(Collective::scatter, 1, {Algorithm::tree});
+      if (size <= 1024) prove(Collective::all_to_all, 1, {Algorithm::dissemination});
       prove(Collective::barrier, 0, {Algorithm::dissemination});
     }
   }

@@ -24,9 +24,9 @@ struct PieceLayout {
 };
 
 enum class AllGather : std::uint8_t {
-  direct,         ///< alpha + (size - 1) overhead + (size - 1)/size N beta
-  dissemination,  ///< ceil(log2 size) alpha + (size - 1)/size N beta
-  ring,           ///< (size - 1) alpha + (size - 1)/size N beta, between neighbours only
+  direct,    ///< alpha + (size - 1) overhead + (size - 1)/size N beta
+  doubling,  ///< ceil(log2 size) alpha + (size - 1)/size N beta
+  ring,      ///< (size - 1) alpha + (size - 1)/size N beta, between neighbours only
 };
 
 inline void all_gather(const CollectivePart& part, const PieceLayout& begin, AllGather algorithm,
@@ -36,8 +36,8 @@ inline void all_gather(const CollectivePart& part, const PieceLayout& begin, All
     case AllGather::direct:
       direct_all_gather(part.size, part.rank, input_at(0), begin, same, schedule);
       break;
-    case AllGather::dissemination:
-      dissemination_all_gather(part.size, part.rank, input_at(0), begin, same, schedule);
+    case AllGather::doubling:
+      doubling_all_gather(part.size, part.rank, input_at(0), begin, same, schedule);
       break;
     case AllGather::ring:
       ring_all_gather(part.size, part.rank, input_at(0), begin, same, schedule);

@@ -51,7 +51,7 @@ inline void scatter_all_gather_broadcast(const CollectivePart& part, MessageSche
     const int child = self + distance, end = child + binomial_span(child, part.size);
     schedule.send(rank_of(child), output_at(begin(child)), begin(end) - begin(child));
   }
-  dissemination_all_gather(part.size, self, output_at(begin(self)), begin, rank_of, schedule);
+  doubling_all_gather(part.size, self, output_at(begin(self)), begin, rank_of, schedule);
 }
 
 /// Segments through the chain of all ranks. Time: (size - 2 + segments)(alpha + N/segments beta).

@@ -166,7 +166,7 @@ constexpr Choice choose_broadcast(const CollectivePart& part, const LinkModel& l
   choice.consider(Algorithm::tree, 0, height_of(part) * link.step(1, bytes));
   choice.consider(Algorithm::scatter_all_gather, 0,
                   2 * (height_of(part) * link.alpha() + moved * link.beta_picoseconds_per_byte));
-  for (int segments = 1; segments <= 1024; segments *= 2) {
+  for (int segments = 1; segments <= 8192; segments *= 2) {
     const auto count = static_cast<std::uint64_t>(segments);
     choice.consider(Algorithm::chain, segments, (ranks_of(part) + count - 2) * link.step(1, bytes / count));
   }
@@ -179,6 +179,14 @@ constexpr Choice choose_gather(const CollectivePart& part, const LinkModel& link
   const std::uint64_t others = ranks_of(part) - 1, moved = others * part.bytes();
   choice.consider(Algorithm::direct, 0, link.step(others, moved));
   choice.consider(Algorithm::tree, 0, height_of(part) * link.alpha() + moved * link.beta_picoseconds_per_byte);
+  return choice;
+}
+
+constexpr Choice choose_all_to_all(const CollectivePart& part, const LinkModel& link) {
+  Choice choice;
+  const std::uint64_t others = ranks_of(part) - 1, half = ranks_of(part) / 2 * part.bytes();
+  choice.consider(Algorithm::direct, 0, link.step(others, others * part.bytes()));
+  choice.consider(Algorithm::dissemination, 0, height_of(part) * (link.step(1, half) + link.combine(half)));
   return choice;
 }
 

@@ -43,6 +43,27 @@ void dissemination_all_gather(int members, int self, Place own, Begin begin, Ran
   }
 }
 
+/// The same in as many steps, as far as possible between pairs: neighbours double what they have until blocks of a
+/// power of two are complete, and blocks disseminate. Pairs keep in step with each other, and their pieces are in one
+/// run.
+template <class Begin, class RankOf>
+void doubling_all_gather(int members, int self, Place own, Begin begin, RankOf rank_of, MessageSchedule& schedule) {
+  const int width = members & -members;
+  if (width == 1) return dissemination_all_gather(members, self, own, begin, rank_of, schedule);
+  schedule.next_step();
+  schedule.copy(own, output_at(begin(self)), begin(self + 1) - begin(self));
+  for (int distance = 1; distance < width; distance *= 2) {
+    const int held = self & -distance, missing = held ^ distance, peer = rank_of(self ^ distance);
+    schedule.send(peer, distance == 1 ? own : output_at(begin(held)), begin(held + distance) - begin(held));
+    schedule.receive(peer, output_at(begin(missing)), begin(missing + distance) - begin(missing));
+    schedule.next_step();
+  }
+  const int block = self & -width;
+  dissemination_all_gather(
+      members / width, self / width, output_at(begin(block)), [&](int other) { return begin(other * width); },
+      [&](int other) { return rank_of(other * width + self - block); }, schedule);
+}
+
 /// The same around a ring: each rank talks to its two neighbours only.
 template <class Begin, class RankOf>
 void ring_all_gather(int members, int self, Place own, Begin begin, RankOf rank_of, MessageSchedule& schedule) {

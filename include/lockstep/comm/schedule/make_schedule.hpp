@@ -69,8 +69,10 @@ LOCKSTEP_ON_DEMAND Choice choose_algorithm(Collective collective, const Collecti
     case Collective::gather:
     case Collective::scatter:
       return choose_gather(part, link);
+    case Collective::all_to_all:
+      return choose_all_to_all(part, link);
     case Collective::barrier:
-      return {Algorithm::dissemination};
+      return {Algorithm::dissemination, 0, height_of(part) * link.alpha()};
     default:
       return {};
   }
@@ -92,7 +94,7 @@ LOCKSTEP_ON_DEMAND void write_schedule(Collective collective, const CollectivePa
       break;
     case Collective::all_gather:
     case Collective::all_gather_ragged:
-      all_gather(part, {part.count, counts}, direct ? AllGather::direct : AllGather::dissemination, schedule);
+      all_gather(part, {part.count, counts}, direct ? AllGather::direct : AllGather::doubling, schedule);
       break;
     case Collective::broadcast:
       make_broadcast(part, choice, schedule);
@@ -114,7 +116,7 @@ LOCKSTEP_ON_DEMAND void write_schedule(Collective collective, const CollectivePa
       direct ? direct_scatter(part, schedule) : binomial_scatter(part, schedule);
       break;
     case Collective::all_to_all:
-      direct_all_to_all(part, schedule);
+      direct ? direct_all_to_all(part, schedule) : disseminating_all_to_all(part, schedule);
       break;
     case Collective::none:
     case Collective::allocate:

@@ -31,7 +31,7 @@ inline void sliced_all_reduce(const CollectivePart& part, int halvings, MessageS
   if (layout.blocks <= direct_all_gather_limit) {
     direct_all_gather(layout.blocks, layout.block, own_slice, begin, rank_of, schedule);
   } else {
-    dissemination_all_gather(layout.blocks, layout.block, own_slice, begin, rank_of, schedule);
+    doubling_all_gather(layout.blocks, layout.block, own_slice, begin, rank_of, schedule);
   }
   double_back(part, layout, slices, schedule);
 }
