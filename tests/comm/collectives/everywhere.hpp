@@ -6,7 +6,6 @@
 #include <lockstep/core/error.hpp>
 
 #include <cstdint>
-#include <source_location>
 #include <string>
 
 namespace lockstep::testing {
@@ -22,8 +21,8 @@ void everywhere(Function function) {
 }
 
 /// For ranks that are threads: throws with the line.
-inline void require(bool condition, std::source_location where = std::source_location::current()) {
-  if (!condition) throw Error(concat(where.file_name(), ":", where.line(), ": not so"));
+inline void require(bool condition, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  if (!condition) throw Error(concat(file, ":", line, ": not so"));
 }
 
 /// Whether the call throws the error, or "nothing".

@@ -52,9 +52,13 @@ class Kept<B> {
 
 /// The elements of a buffer that its owner keeps.
 template <class T>
-struct Lent {
-  std::span<T> elements;
-  auto wire() const { return elements; }
+class Lent {
+ public:
+  explicit Lent(std::span<T> elements) : elements_(elements) {}
+  std::span<T> wire() const { return elements_; }
+
+ private:
+  std::span<T> elements_;
 };
 
 /// An input for as long as a collective is pending: values and temporaries are kept, all else is lent.
@@ -64,7 +68,7 @@ auto keep_input(In&& input) {
   if constexpr (Value<In> || !Lendable<In>) {
     return Kept<Plain>(Plain(std::forward<In>(input)));
   } else {
-    return Lent{input_of(input)};
+    return Lent(input_of(input));
   }
 }
 
