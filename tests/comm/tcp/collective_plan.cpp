@@ -1,0 +1,59 @@
+#include <lockstep/comm/tcp/collective_plan.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+
+namespace ls = lockstep;
+using ls::detail::Call;
+using ls::detail::Collective;
+using ls::detail::CollectivePlan;
+using ls::detail::MessageSchedule;
+
+namespace {
+
+MessageSchedule schedule_of(const CollectivePlan& plan, ls::DType type, std::uint64_t count, int size) {
+  Call call;
+  call.fingerprint = {.collective = Collective::all_reduce, .dtype = type, .count = count};
+  call.element = ls::size_of(type);
+  call.piece = count * call.element;
+  MessageSchedule schedule;
+  plan.write(call, size - 1, size, schedule);
+  return schedule;
+}
+
+/// Whether every message goes to the next rank and comes from the one before.
+bool is_ring(const MessageSchedule& schedule, int rank, int size) {
+  for (const auto& send : schedule.sends()) {
+    if (send.peer != (rank + 1) % size) return false;
+  }
+  for (const auto& receive : schedule.receives()) {
+    if (receive.peer != (rank + size - 1) % size) return false;
+  }
+  return !schedule.sends().empty();
+}
+
+}  // namespace
+
+TEST_CASE("only a communicator that gave the order up sends long sums around the ring") {
+  constexpr std::uint64_t longest = 1 << 22;
+  const CollectivePlan canonical, fast{.canonical_order = false};
+  CHECK_FALSE(is_ring(schedule_of(canonical, ls::DType::float32, longest, 4), 3, 4));
+  CHECK(is_ring(schedule_of(fast, ls::DType::float32, longest, 4), 3, 4));
+  CHECK_FALSE(is_ring(schedule_of(fast, ls::DType::float32, 1000, 4), 3, 4));
+  CHECK_FALSE(is_ring(schedule_of(fast, ls::DType::bfloat16, longest, 4), 3, 4));  // would round at every rank
+}
+
+TEST_CASE("16-bit numbers are combined in one pass, so that they are rounded once") {
+  const CollectivePlan plan;
+  for (const std::uint64_t count : {10u, 5000u, 5'000'000u}) {
+    const MessageSchedule schedule = schedule_of(plan, ls::DType::bfloat16, count, 4);
+    for (const auto& receive : schedule.receives()) CHECK(receive.arrival == ls::detail::OnArrival::store);
+    for (std::size_t step = 0; step < schedule.step_count(); ++step) {
+      for (const auto& combine : schedule.combines(step)) {
+        const bool one_pass = combine.operand_count == 4 || combine.operand_count == 1;
+        CHECK(one_pass);
+      }
+    }
+  }
+}
