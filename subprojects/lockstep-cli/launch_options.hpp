@@ -48,6 +48,9 @@ inline void check_nodes(LaunchOptions& options) {
   if (options.master_port && (*options.master_port < 1 || *options.master_port > 65535)) {
     throw ArgumentError(concat("--master-port must be from 1 to 65535, got ", *options.master_port));
   }
+  if (options.nodes == 1 && !options.job_id.empty()) {
+    throw ArgumentError("--job-id is for several hosts (--nnodes): on one host every job gets a new id by itself");
+  }
   if (options.nodes == 1) return;
   const std::string several = concat("--nnodes is ", options.nodes, ", so ");
   if (!options.node_rank) {

@@ -699,6 +699,7 @@ class SeveralHosts(unittest.TestCase):
             check([*good, "--master-port", port], "--master-port must be from 1 to 65535", f"got {port}")
         for option in ("--nnodes", "--node-rank", "--master-port", "--max-restarts"):
             check([option, "x"], option, "x")
+        check(["--job-id", "x"], "--job-id is for several hosts")
         check(["--max-restarts", "-1"], "--max-restarts must be from 0", "got -1")
 
     def test_a_secret_that_is_none_is_refused(self):
