@@ -34,7 +34,7 @@ inline constexpr const char* usage_text =
   --operation NAME    all_reduce (default), reduce, reduce_scatter, all_gather, broadcast, gather, scatter, all_to_all,
                       send_receive
   --min, --max        the sizes are the powers of four between them (4 to 256M); --sizes names them one by one
-  --contenders NAME   ring, ring-heap, threads, openmpi, openmpi-yield, gloo (ring,ring-heap,openmpi,gloo)
+  --contenders NAME   ring, ring-heap, threads, tcp, tcp-tls, openmpi, openmpi-yield, gloo (ring,ring-heap,openmpi,gloo)
   --mpirun L=OPTIONS  one more Open MPI, started by mpirun with these options, e.g. tuned="--mca coll ^han"
   --build L=P,KIND    one more build of collectives_lockstep, to compare versions, e.g. before=old/collectives_lockstep,ring
   --rounds N          turns of each contender at each size (15)

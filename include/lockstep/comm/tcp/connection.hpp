@@ -58,12 +58,11 @@ class Connection {
 
   int descriptor() const { return stream_->descriptor(); }
 
-  /// What epoll reported. The end of a connection is reported once: from then on the socket is read until it says so.
+  /// What epoll reported. Sockets are read and written until they say that they would block; then epoll tells.
   void report(std::uint32_t events) {
     constexpr std::uint32_t end = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
     if ((events & (EPOLLIN | end)) != 0) readable_ = true;
     if ((events & (EPOLLOUT | end)) != 0) writable_ = true;
-    if ((events & end) != 0) ending_ = true;
     if (stream_->encrypted()) readable_ = writable_ = true;  // either may be what TLS waits for
   }
   /// Tries the socket again without having been told to.
@@ -106,12 +105,9 @@ class Connection {
     if (payload > 0) {
       parts[count++] = {const_cast<std::byte*>(payload_out_) + (from - DataHeader::bytes), payload};
     }
-    const std::size_t wanted = from - sent_ + payload;
     const std::ptrdiff_t written = stream_->write_some(std::span<const iovec>(parts.data(), count));
     if (written < 0) return trouble(written);
     sent_ += static_cast<std::size_t>(written);
-    // A socket that took less than all is full: epoll tells when there is room.
-    if (static_cast<std::size_t>(written) < wanted && !stream_->encrypted()) writable_ = false;
     if (written == 0) {
       writable_ = false;
       return Flow::idle;
@@ -153,25 +149,19 @@ class Connection {
  private:
   std::ptrdiff_t read(std::span<std::byte> window) {
     const std::size_t missing = received_ < DataHeader::bytes ? DataHeader::bytes - received_ : 0;
-    if (missing == 0) return finish_read(stream_->read_some(window), window.size());
+    if (missing == 0) return stream_->read_some(window);
     const std::span<std::byte> rest = std::span(header_in_).subspan(received_);
-    if (stream_->encrypted() || window.empty()) return finish_read(stream_->read_some(rest), rest.size());
+    if (stream_->encrypted() || window.empty()) return stream_->read_some(rest);
     std::array<iovec, 2> parts{iovec{rest.data(), rest.size()}, iovec{window.data(), window.size()}};
     msghdr message{};
     message.msg_iov = parts.data();
     message.msg_iovlen = parts.size();
     const ssize_t count = ::recvmsg(stream_->descriptor(), &message, 0);
-    if (count > 0) return finish_read(count, rest.size() + window.size());
+    if (count > 0) return count;
     if (count == 0) return stream_closed;
     if (errno == EAGAIN || errno == EINTR) return stream_would_block;
     system_error_ = errno;
     return stream_failed;
-  }
-
-  // A read that got less than it asked for has emptied the socket: epoll tells when there is more.
-  std::ptrdiff_t finish_read(std::ptrdiff_t count, std::size_t asked) {
-    if (count > 0 && static_cast<std::size_t>(count) < asked && !stream_->encrypted() && !ending_) readable_ = false;
-    return count;
   }
 
   Flow trouble(std::ptrdiff_t result) {
@@ -181,7 +171,7 @@ class Connection {
   }
 
   SecureStream* stream_;
-  bool readable_ = true, writable_ = true, verified_ = false, ending_ = false;
+  bool readable_ = true, writable_ = true, verified_ = false;
   int system_error_ = 0;
 
   std::array<std::byte, DataHeader::bytes> header_out_{};

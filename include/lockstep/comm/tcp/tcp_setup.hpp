@@ -43,8 +43,9 @@ LOCKSTEP_ON_DEMAND int ranks_here(const Mesh& mesh) {
 LOCKSTEP_ON_DEMAND Shared<TcpEngine> make_tcp_engine(Mesh mesh, const TcpOptions& options, bool canonical_order) {
   CollectivePlan plan;
   plan.canonical_order = canonical_order;
-  // A look at a socket takes a third of a microsecond. Where ranks share processors, looking keeps others from sending.
-  plan.spins = ranks_here(mesh) <= usable_processors() ? 50 : 0;
+  // A look at a socket takes a third of a microsecond, a sleep and its end ten. Where ranks share processors, looking
+  // keeps others from sending.
+  plan.spins = ranks_here(mesh) <= usable_processors() ? 100 : 0;
   return Shared<TcpEngine>::make(std::move(mesh), options, plan);
 }
 
