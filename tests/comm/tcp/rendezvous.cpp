@@ -328,6 +328,47 @@ TEST_CASE("ranks of different versions are told so") {
   CHECK(results[1] == results[0]);
 }
 
+TEST_CASE("a rank that the world does not have is named to all") {
+  const int port = free_port();
+  const auto results = on_threads(3, [&](int rank) -> std::string {
+    if (rank < 2) return meet_and_talk(tcp_options(rank, 3, port));
+    sleep_for(std::chrono::milliseconds(200));
+    FakeRank fake(tcp_options(2, 3, port));
+    fake.settings.self.rank = 3;
+    fake.join();
+    return "let in";
+  });
+  CHECK(contains(results[0], "rank 3 (host fake, pid 4242) came to a job of 3 ranks, the last of which is rank 2"));
+  CHECK(results[1] == results[0]);
+  CHECK(results[2] == results[0]);
+}
+
+TEST_CASE("a rank that fails on its own takes its reason to all") {
+  const int port = free_port();
+  const auto results = on_threads(3, [&](int rank) {
+    TcpOptions options = tcp_options(rank, 3, port);
+    if (rank == 1) options.bind_address = "192.0.2.1";
+    return meet_and_talk(options);
+  });
+  CHECK(contains(results[1], "cannot listen at 192.0.2.1:0: Cannot assign requested address"));
+  CHECK(results[0] == results[1]);
+  CHECK((results[2] == results[1] || contains(results[2], "did not reach rank 0")));  // it may come too late to hear
+}
+
+TEST_CASE("a rank of the job that breaks the rules of the meeting ends it") {
+  const int port = free_port();
+  const auto results = on_threads(2, [&](int rank) -> std::string {
+    if (rank == 0) return meet_and_talk(tcp_options(0, 2, port));
+    FakeRank fake(tcp_options(1, 2, port));
+    fake.join();
+    fake.channel.send({.kind = ControlKind::ready});  // before it has said where it listens
+    fake.channel.flush();
+    return fake.hear().text;
+  });
+  CHECK(contains(results[0], "rank 1 (host fake, pid 4242) said something out of place while the ranks met"));
+  CHECK(contains(results[0], results[1]));
+}
+
 TEST_CASE("a rank left over from another epoch is turned away, and the others meet") {
   const int port = free_port();
   const auto results = on_threads(4, [&](int rank) {

@@ -46,7 +46,6 @@ class TlsContext {
     ::SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     ::SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     ::SSL_CTX_set_read_ahead(context, 1);
-    ::SSL_CTX_set_default_read_buffer_len(context, 128 * 1024);  // several records with one system call
     ::SSL_CTX_set_psk_use_session_callback(context, &use_session);
     ::SSL_CTX_set_psk_find_session_callback(context, &find_session);
     return result;
