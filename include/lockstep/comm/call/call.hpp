@@ -25,8 +25,8 @@ namespace lockstep::detail {
 ///  | broadcast         | the buffer              | the buffer                    | bytes of the buffer         |
 ///  | send, receive     | the buffer / -          | - / the buffer                | bytes of the buffer         |
 ///
-/// The output of reduce, reduce_scatter, gather, scatter and all_gather may be the matching part of the input or hold
-/// it; no other buffers overlap. For send and receive the fingerprint's root is the peer.
+/// The output of reduce, reduce_scatter, gather, scatter and the all_gathers may be the matching part of the input or
+/// hold it; no other buffers overlap. For send and receive the fingerprint's root is the peer.
 struct Call {
   Fingerprint fingerprint;
   const std::byte* input = nullptr;

@@ -176,7 +176,8 @@ class HierarchyEngine {
   /// Calls `function(engine)` with the engine of a communicator.
   template <class Function>
   decltype(auto) on(Scope scope, Function function) {
-    if (scope == Scope::local) return function(EngineAccess::of(local_));
+    if (scope == Scope::local)
+      return inside_host([&]() -> decltype(auto) { return function(EngineAccess::of(local_)); });
     return function(EngineAccess::of(scope == Scope::across ? *across_ : *world_));
   }
 
@@ -184,8 +185,21 @@ class HierarchyEngine {
     return on(scope, [&](auto& engine) { return engine.finished(ticket); });
   }
 
+  /// The host's communicator counts its ranks from 0; its errors say which ranks these are.
+  template <class Function>
+  decltype(auto) inside_host(Function function) {
+    try {
+      return function();
+    } catch (const CommunicationError& error) {
+      if (!world_) throw;
+      const int first = plan_.rank - local_.rank();
+      throw CommunicationError(concat("among the ranks ", first, " to ", first + local_.size() - 1,
+                                      ", which count from 0 on their host: ", error.what()));
+    }
+  }
+
   void progress_all() {
-    EngineAccess::of(local_).progress();
+    inside_host([&] { EngineAccess::of(local_).progress(); });
     if (world_) EngineAccess::of(*world_).progress();
     if (across_) EngineAccess::of(*across_).progress();
   }
