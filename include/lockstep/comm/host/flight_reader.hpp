@@ -40,12 +40,12 @@ LOCKSTEP_ON_DEMAND std::vector<FlightEntry> read_flight_record(const ControlPage
   std::vector<FlightEntry> record;
   for (std::uint64_t place = begin; place < end; ++place) {
     const FlightLog::Entry& entry = log.entries[place % flight_entries];
-    const std::uint64_t start = entry.start.load(std::memory_order_relaxed);
-    const std::uint64_t finish = entry.finish.load(std::memory_order_relaxed);
-    record.push_back({Fingerprint::unpack(entry.fingerprint.load(std::memory_order_relaxed)),
-                      entry.number.load(std::memory_order_relaxed), finish != 0, moment_of(start), moment_of(finish)});
+    // Acquired, so that the look at the count below comes after all of them.
+    const std::uint64_t start = entry.start.load(std::memory_order_acquire);
+    const std::uint64_t finish = entry.finish.load(std::memory_order_acquire);
+    record.push_back({Fingerprint::unpack(entry.fingerprint.load(std::memory_order_acquire)),
+                      entry.number.load(std::memory_order_acquire), finish != 0, moment_of(start), moment_of(finish)});
   }
-  std::atomic_thread_fence(std::memory_order_acquire);
   // What the rank has begun to write over in the meantime does not count.
   const std::uint64_t overwritten = log.count.load(std::memory_order_relaxed) + 1;
   const std::uint64_t valid = overwritten - std::min(overwritten, flight_entries);
