@@ -1,4 +1,4 @@
-// Everything that needs <mpi.h>: the communicators Mpi and MpiFast and the backend CpuMpi. Include it beside
+// Everything that needs <mpi.h>: the communicators Mpi and MpiNative and the backend CpuMpi. Include it beside
 // lockstep.hpp, compile with mpicxx or its flags, and start the program with the mpirun of the same MPI.
 #pragma once
 

@@ -68,8 +68,8 @@ TEST_CASE("Mpi passes the conformance suite and keeps the canonical order") {
   ls::testing::check_canonical_order(communicator);
 }
 
-TEST_CASE("MpiFast passes the conformance suite") {
-  ls::MpiFast communicator;
+TEST_CASE("MpiNative passes the conformance suite") {
+  ls::MpiNative communicator;
   ls::testing::check_communicator(communicator);
 }
 
@@ -86,7 +86,7 @@ TEST_CASE("Mpi and Threads give the same bits") {
 TEST_CASE("random programs give the right results over MPI") {
   ls::Mpi communicator;
   ls::testing::run_random_program(communicator, 11, 300);
-  ls::MpiFast fast;
+  ls::MpiNative fast;
   ls::testing::run_random_program(fast, 12, 200);
 }
 
@@ -107,7 +107,7 @@ TEST_CASE("ranks that call different things are all told what each called") {
     }
     communicator.barrier();
   }
-  ls::MpiFast communicator;
+  ls::MpiNative communicator;
   double value = 1;
   const std::string text = error_of([&] {
     if (communicator.rank() == 0) communicator.barrier();
@@ -245,10 +245,7 @@ TEST_CASE("communicators of the user are duplicated, and many can be made") {
     communicator.all_reduce(std::span<std::int32_t>(&one, 1));
     CHECK(one == world.size());
   }
-  for (int i = 0; i < 3000; ++i) {  // more than MPICH has numbers for at a time
-    ls::Mpi another;
-    if (i % 100 == 0) another.barrier();
-  }
+  for (int i = 0; i < 100; ++i) ls::Mpi().barrier();
 }
 
 TEST_CASE("a pending result may outlive its communicator") {
@@ -269,10 +266,17 @@ TEST_CASE("the launcher must be MPI's own") {
 }
 
 TEST_SUITE("long") {
+  TEST_CASE("what communicators take is given back") {
+    for (int i = 0; i < 3000; ++i) {  // more than MPICH has numbers for at a time
+      ls::Mpi communicator;
+      if (i % 100 == 0) communicator.barrier();
+    }
+  }
+
   TEST_CASE("buffers longer than 31 bits can count") {
     ls::Mpi communicator;
     ls::testing::check_large(communicator);
-    ls::MpiFast fast;
+    ls::MpiNative fast;
     ls::testing::check_large(fast);
   }
 }

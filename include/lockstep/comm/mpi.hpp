@@ -21,8 +21,9 @@
 
 namespace lockstep {
 
-/// A communicator over MPI 3 or later. `Mpi` gives the bits of every other communicator; `MpiFast` leaves the
-/// reductions of float, double and integers to MPI's own, in MPI's order.
+/// A communicator over MPI 3 or later. `Mpi` gives the bits of every other communicator. `MpiNative` leaves reductions
+/// of float, double and integers to MPI's own, in MPI's order: for machines whose network combines. Inside a host it is
+/// the slower one, since MPI's reductions that do not block are slower than Mpi's.
 ///
 /// MPI is initialised by the first communicator, with MPI_THREAD_SERIALIZED, and finalised at the end of the process;
 /// a program that initialises MPI itself (MPI_THREAD_SERIALIZED, or MPI_THREAD_FUNNELED on that thread) finalises it
@@ -31,7 +32,7 @@ namespace lockstep {
 /// Every call is agreed upon before data move, so ranks that call different things are told; every wait ends by its
 /// deadline; ranks that fail or leave say so. MPI does not report a process that was killed: its peers' waits end by
 /// the deadline, unless mpirun ends the job first. After an error the memory of calls that were under way should stay
-/// mapped while other communicators of the process are used: MPI cannot take back a send. With MpiFast this holds for
+/// mapped while other communicators of the process are used: MPI cannot take back a send. With MpiNative this holds for
 /// reductions too, which MPI cannot take back either. Only the start of MPI, and MPI_Comm_split, which a split ends
 /// with when all ranks have come to it, wait without a deadline of this library.
 template <MpiOrder order>
@@ -109,9 +110,9 @@ class BasicMpi : public detail::EngineCommunicator<detail::MpiEngine<order>> {
 };
 
 using Mpi = BasicMpi<MpiOrder::canonical>;
-using MpiFast = BasicMpi<MpiOrder::fast>;
+using MpiNative = BasicMpi<MpiOrder::native>;
 
 static_assert(Communicator<Mpi>);
-static_assert(Communicator<MpiFast>);
+static_assert(Communicator<MpiNative>);
 
 }  // namespace lockstep

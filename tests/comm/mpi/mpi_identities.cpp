@@ -23,5 +23,7 @@ TEST_CASE("ranks learn of each other's hosts and processes") {
   CHECK(identities.exchange(communicator, ls::Deadline::after(std::chrono::seconds(60))));
   CHECK(identities.describe(rank).find(ls::concat(", pid ", static_cast<long>(::getpid()), ")")) != std::string::npos);
   CHECK(identities.describe(other).find(ls::concat("rank ", other, " (host ")) == 0);
+  if (size == 1) CHECK(identities.has_processor_each());
+  if (size > ::sysconf(_SC_NPROCESSORS_CONF)) CHECK(!identities.has_processor_each());
   MPI_Comm_free(&communicator);
 }

@@ -174,7 +174,7 @@ class MpiEngine {
   std::uint64_t post(const Call& call) {
     const std::uint64_t number = started_;
     MpiOperation& operation = operations_[number % slot_count];
-    operation = MpiOperation(call, size_, order == MpiOrder::fast);
+    operation = MpiOperation(call, size_, order == MpiOrder::native);
     MpiAgreement& agreement = agreements_[number % slot_count];
     std::size_t payload = 0;
     if (operation.in_records && operation.operation.has_source(rank_)) {
@@ -479,6 +479,6 @@ class MpiEngine {
 };
 
 static_assert(CollectiveEngine<MpiEngine<MpiOrder::canonical>>);
-static_assert(CollectiveEngine<MpiEngine<MpiOrder::fast>>);
+static_assert(CollectiveEngine<MpiEngine<MpiOrder::native>>);
 
 }  // namespace lockstep::detail

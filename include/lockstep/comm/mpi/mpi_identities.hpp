@@ -21,6 +21,7 @@ namespace lockstep::detail {
 struct MpiIdentity {
   std::int64_t process = 0;
   std::array<char, 56> host{};
+  cpu_set_t processors{};  ///< On which it may run: launchers give each rank its own.
 };
 
 class MpiIdentities {
@@ -28,6 +29,7 @@ class MpiIdentities {
   MpiIdentities(int rank, int size) : rank_(rank), all_(static_cast<std::size_t>(size)) {
     own().process = ::getpid();
     static_cast<void>(::gethostname(own().host.data(), own().host.size() - 1));
+    if (::sched_getaffinity(0, sizeof own().processors, &own().processors) != 0) CPU_ZERO(&own().processors);
   }
 
   /// Tells the others of this rank, and learns of them; false when some have not come by the deadline. The first
@@ -59,13 +61,15 @@ class MpiIdentities {
 
   /// Whether the ranks of this host have a processor each.
   bool has_processor_each() const {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    const int processors = ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    cpu_set_t processors;
+    CPU_ZERO(&processors);
     int ranks = 0;
-    for (const MpiIdentity& identity : all_)
-      ranks += identity.host == all_[static_cast<std::size_t>(rank_)].host ? 1 : 0;
-    return ranks <= processors;
+    for (const MpiIdentity& identity : all_) {
+      if (identity.host != all_[static_cast<std::size_t>(rank_)].host) continue;
+      CPU_OR(&processors, &processors, &identity.processors);
+      ++ranks;
+    }
+    return ranks <= CPU_COUNT(&processors);
   }
 
  private:

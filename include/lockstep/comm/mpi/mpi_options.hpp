@@ -18,7 +18,7 @@ struct MpiOptions {
 /// Who decides in which order elements are combined.
 enum class MpiOrder : std::uint8_t {
   canonical,  ///< The library: the same bits as every other communicator.
-  fast,       ///< MPI, for the types that it knows: bits may depend on the MPI, the size and the hosts.
+  native,     ///< MPI, for the types that it knows: bits may depend on the MPI, the size and the hosts.
 };
 
 }  // namespace lockstep
