@@ -130,6 +130,18 @@ TEST_CASE("rank 0 may come late") {
   CHECK(results[1] == "0 2 ");
 }
 
+TEST_CASE("rank 0 may come twenty seconds late" * doctest::test_suite("long")) {
+  const int port = free_port();
+  const auto results = on_threads(3, [&](int rank) {
+    if (rank == 0) sleep_for(std::chrono::seconds(20));
+    TcpOptions options = tcp_options(rank, 3, port);
+    options.connect_deadline = std::chrono::seconds(40);
+    return meet_and_talk(options);
+  });
+  CHECK(results[0] == "1 2 ");
+  CHECK(results[1] == "0 2 ");
+}
+
 TEST_CASE("a port that was free is published by a callback or in a file") {
   std::atomic<int> port{0};
   const auto by_callback = on_threads(2, [&](int rank) {
