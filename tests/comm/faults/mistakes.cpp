@@ -216,5 +216,6 @@ TEST_CASE("a rank of another version is turned away by rank 0, and turns away fr
     send_message(socket, welcome, {}, deadline);
     return "done";
   });
-  CHECK(contains(others.wait_all()[1].text, "ERROR: ring: rank 0 turned rank 1 away: "));
+  CHECK(
+      contains(others.wait_all()[1].text, "ERROR: ring: rank 0 turned rank 1 away: it was built with another version"));
 }

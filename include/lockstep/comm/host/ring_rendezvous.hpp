@@ -343,7 +343,9 @@ LOCKSTEP_ON_DEMAND RingLinks join_ring(const RingMeeting& meeting) {
   }
   welcome.refusal[sizeof welcome.refusal - 1] = '\0';
   if (welcome.protocol != ring_protocol || welcome.accepted != 1) {
-    throw CommunicationError(concat("ring: rank 0 turned rank ", meeting.rank, " away: ", welcome.refusal));
+    throw CommunicationError(
+        concat("ring: rank 0 turned rank ", meeting.rank, " away: ",
+               welcome.protocol == ring_protocol ? welcome.refusal : "it was built with another version of lockstep"));
   }
   const std::size_t expected = 1 + (welcome.has_deaths == 1 ? static_cast<std::size_t>(meeting.size) : 0);
   if (descriptors.size() != expected ||
