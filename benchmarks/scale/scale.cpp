@@ -31,7 +31,7 @@ struct Options {
   std::vector<std::uint64_t> bytes;
   std::vector<Collective> collectives{Collective::all_reduce};
   bool check = false, json = false;
-  std::string fit, contender = "lockstep tcp";
+  std::string fit, contender = "tcp";
   int fit_ranks = 2;
 };
 
@@ -254,7 +254,7 @@ int usage() {
       "the\n"
       "                      JSON of the benchmark collectives\n"
       "  --fit-ranks N       the ranks of those measurements, 2 by default\n"
-      "  --contender NAME    whose measurements to take from the JSON, \"lockstep tcp\" by default\n"
+      "  --contender NAME    whose measurements to take from the JSON, \"tcp\" by default\n"
       "  --check             proves the schedules instead of timing them\n"
       "  --json              prints JSON instead of a table\n",
       stderr);

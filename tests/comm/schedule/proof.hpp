@@ -50,7 +50,7 @@ inline std::uint64_t elements_sent(const detail::MessageSchedule& schedule) {
 template <class Each>
 void for_each_task(detail::Collective collective, bool with_roots, Each each) {
   for (const int size : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 20, 24, 31, 33, 48, 63, 64}) {
-    for (const std::uint64_t count : {0, 1, 2, 7, 16, 17, 64, 100}) {
+    for (const std::uint64_t count : {0u, 1u, 2u, 7u, 16u, 17u, 64u, 100u}) {
       detail::CollectiveTask task;
       task.collective = collective;
       task.part.size = size;

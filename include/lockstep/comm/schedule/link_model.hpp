@@ -7,7 +7,8 @@ namespace lockstep::detail {
 
 /// The time of a step in which a rank sends m messages of b bytes in all and combines c bytes:
 /// alpha + (m - 1) overhead + b beta + c gamma. In integers, so that machines of different make choose alike; the model
-/// must be the same on all ranks. The defaults are measured: sockets of one host, two cores.
+/// must be the same on all ranks. The defaults suit sockets within a host that sleep while they wait, at about 3 GB/s
+/// each way; the benchmark `scale` fits others to measurements.
 struct LinkModel {
   std::uint64_t alpha_nanoseconds = 9000;          ///< From the call of one rank to the wake-up of another.
   std::uint64_t overhead_nanoseconds = 2500;       ///< What each further message of a step costs its sender.
