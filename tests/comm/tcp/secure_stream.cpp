@@ -77,6 +77,33 @@ TEST_CASE("bytes of many megabytes arrive whole and in order though neither side
   }
 }
 
+TEST_CASE("an encrypted stream that took a part insists on the rest of it, and nothing is lost by asking") {
+  auto [from, to] = streams(true);
+  const std::vector<std::byte> sent(4'000'000, std::byte{7});
+  std::span<const std::byte> left(sent);
+  for (std::ptrdiff_t count = 1; count > 0;) {
+    count = from.write_some(left);
+    REQUIRE(count >= 0);
+    left = left.subspan(static_cast<std::size_t>(count));
+  }
+  REQUIRE(left.size() > 1);
+  CHECK(from.write_some(left.first(1)) == stream_failed);
+  CHECK(from.fault() == "Invalid argument");
+  std::vector<std::byte> received(sent.size());
+  std::span<std::byte> open(received);
+  while (!open.empty()) {
+    if (!left.empty()) {
+      const std::ptrdiff_t count = from.write_some(left);
+      REQUIRE(count >= 0);
+      left = left.subspan(static_cast<std::size_t>(count));
+    }
+    const std::ptrdiff_t count = to.read_some(open);
+    REQUIRE(count >= 0);
+    open = open.subspan(static_cast<std::size_t>(count));
+  }
+  CHECK(received == sent);
+}
+
 TEST_CASE("the other side's end comes after its last bytes") {
   for (const bool encrypted : {false, true}) {
     CAPTURE(encrypted);
