@@ -3,6 +3,8 @@
 #   . tests/packages.sh
 #   ensure_packages g++ meson ninja-build libcli11-dev
 #
+# What a run can do without is asked for by prefer_packages, which goes on when it cannot be had.
+#
 # What is there already is recognised by use, not by package name, so any other system with the tools works as well.
 
 package_says() { printf '%s\n' "$*" >&2; }
@@ -32,6 +34,7 @@ package_is_there() {
     doctest-dev) package_has_header doctest/doctest.h ;;
     nlohmann-json3-dev) package_has_module nlohmann_json ;;
     libcli11-dev) package_has_module CLI11 ;;
+    libssl-dev) package_has_module 'openssl >= 3.0' ;;
     libopenmpi-dev) command -v mpicxx.openmpi >/dev/null 2>&1 || command -v mpicxx >/dev/null 2>&1 ;;
     openmpi-bin) command -v mpirun.openmpi >/dev/null 2>&1 || command -v mpirun >/dev/null 2>&1 ;;
     libmpich-dev) command -v mpicxx.mpich >/dev/null 2>&1 || command -v mpicxx >/dev/null 2>&1 ;;
@@ -80,4 +83,8 @@ ensure_packages() {
   missing=$(package_list_missing "$@")
   [ -z "$missing" ] || package_says "Installed, yet not usable: $missing"
   [ -z "$missing" ]
+}
+
+prefer_packages() {
+  ensure_packages "$@" || package_says "Going on without: $(package_list_missing "$@")"
 }
