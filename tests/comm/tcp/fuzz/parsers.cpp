@@ -132,7 +132,9 @@ int try_changed_messages(int rounds, std::uint64_t seed) {
 }  // namespace
 
 TEST_CASE("the corpus holds what its program makes, and the parsers take it") {
-  for (const auto& [name, bytes] : seeds()) {
+  for (const auto& seed : seeds()) {
+    const std::string& name = seed.first;
+    const Bytes& bytes = seed.second;
     CAPTURE(name);
     if (std::getenv("LOCKSTEP_WRITE_CORPUS") != nullptr) {
       const FileDescriptor file = open_file(path_of(name), O_WRONLY | O_CREAT | O_TRUNC);
