@@ -1,4 +1,4 @@
-#include "paired_meshes.hpp"
+#include "tcp_test.hpp"
 #include <lockstep/comm/tcp/connection.hpp>
 
 #include <doctest/doctest.h>
@@ -19,6 +19,17 @@ using namespace lockstep::testing;
 namespace {
 
 using Bytes = std::vector<std::byte>;
+
+/// Two ends whose kernel buffers hold `buffer_bytes` or a little more; 0: as the system is set.
+std::pair<FileDescriptor, FileDescriptor> narrow_pair(int buffer_bytes) {
+  auto ends = socket_pair();
+  if (buffer_bytes > 0) {
+    for (const int end : {ends.first.get(), ends.second.get()}) {
+      ::setsockopt(end, SOL_SOCKET, SO_SNDBUF, &buffer_bytes, sizeof buffer_bytes);
+    }
+  }
+  return ends;
+}
 
 /// A sink with a guard behind the payload, and a count of what it was told of.
 struct GuardedSink {

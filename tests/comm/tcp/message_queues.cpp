@@ -1,4 +1,4 @@
-#include "paired_meshes.hpp"
+#include "socket_mesh.hpp"
 #include <lockstep/comm/tcp/message_queues.hpp>
 
 #include <doctest/doctest.h>
@@ -24,7 +24,7 @@ using Numbers = std::vector<std::int32_t>;
 
 /// The queues of all ranks, in this thread.
 struct Group {
-  explicit Group(int size, std::uint64_t epoch_of_last = 5) : meshes(ls::testing::paired_meshes(size)) {
+  explicit Group(int size, std::uint64_t epoch_of_last = 5) : meshes(ls::testing::socket_meshes(size)) {
     for (ls::detail::Mesh& mesh : meshes) {
       MessageQueues& queues = all.emplace_back(mesh.rank + 1 == size ? epoch_of_last : 5);
       for (ls::detail::MeshPeer& peer : mesh.peers) queues.add_peer(peer.messages);

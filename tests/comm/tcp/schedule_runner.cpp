@@ -1,130 +1,240 @@
 #include "socket_mesh.hpp"
 #include <lockstep/comm/schedule/make_schedule.hpp>
+#include <lockstep/comm/schedule/ring_all_reduce.hpp>
 #include <lockstep/comm/tcp/schedule_runner.hpp>
+#include <lockstep/core/half.hpp>
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <cstring>
+#include <list>
 #include <vector>
 
 namespace ls = lockstep;
-using namespace lockstep::detail;
+using ls::Reduction;
+using ls::detail::Algorithm;
+using ls::detail::Call;
+using ls::detail::Choice;
+using ls::detail::Collective;
+using ls::detail::CollectivePart;
+using ls::detail::Flow;
+using ls::detail::ScheduleRunner;
 
 namespace {
 
-struct Ranks {
-  std::vector<Mesh> meshes;
-  std::vector<std::unique_ptr<ScheduleRunner>> runners;
-
-  Ranks(int size, int lanes) : meshes(ls::testing::socket_meshes(size, lanes)) {
-    for (Mesh& mesh : meshes) {
-      runners.push_back(std::make_unique<ScheduleRunner>(size, lanes));
-      for (MeshPeer& peer : mesh.peers) {
-        for (SecureStream& stream : peer.data) runners.back()->add_lane(peer.rank, stream);
+/// The runners of all ranks, in this thread.
+struct Runners {
+  explicit Runners(int size, int lanes = 1) : meshes(ls::testing::socket_meshes(size, lanes)) {
+    for (ls::detail::Mesh& mesh : meshes) {
+      ScheduleRunner& runner = all.emplace_back(size, lanes);
+      for (ls::detail::MeshPeer& peer : mesh.peers) {
+        for (ls::detail::SecureStream& stream : peer.data) runner.add_lane(peer.rank, stream);
       }
     }
   }
 
-  void begin(int rank, const Call& call, std::uint64_t number) {
-    const CollectivePart part{.rank = rank,
-                              .size = static_cast<int>(runners.size()),
-                              .count = call.fingerprint.count,
-                              .element = call.element};
-    ScheduleRunner& runner = *runners[static_cast<std::size_t>(rank)];
-    make_schedule(call.fingerprint.collective, part, {}, {}, runner.schedule());
-    runner.begin(call, {7, number, call.fingerprint.packed(), 0, 0});
-  }
-
-  /// Until all are done, or nothing moves any more.
-  bool run() {
-    for (int idle = 0; idle < 100;) {
+  /// Moves all runners until they are done; false when nothing moves any more.
+  bool drive() {
+    for (;;) {
       bool moved = false, done = true;
-      for (auto& runner : runners) {
-        runner->look_again();
-        for (std::size_t lane = 0; lane < runner->lane_count(); ++lane) runner->lane(lane).report(EPOLLIN | EPOLLOUT);
-        moved |= runner->advance();
-        done &= runner->done();
+      for (ScheduleRunner& runner : all) {
+        for (std::size_t i = 0; i < runner.lane_count(); ++i) runner.lane(i).report(EPOLLIN | EPOLLOUT);
+        moved |= runner.advance();
+        done = done && runner.done();
       }
-      if (done) return true;
-      idle = moved ? 0 : idle + 1;
+      if (done || !moved) return done;
     }
-    return false;
   }
+
+  std::vector<ls::detail::Mesh> meshes;
+  std::list<ScheduleRunner> all;
 };
 
-Call sum_of(std::vector<double>& values, ls::Reduction reduction) {
+template <class T>
+std::vector<std::vector<T>> inputs_of(int size, std::size_t count) {
+  std::vector<std::vector<T>> inputs(static_cast<std::size_t>(size), std::vector<T>(count));
+  std::uint32_t state = 1;
+  for (auto& input : inputs) {
+    for (T& value : input) {  // sums of these depend on their order
+      state = state * 1664525U + 1013904223U;
+      value = static_cast<T>(static_cast<float>(state >> 8) * 0x1p-20f - 7.0f);
+    }
+  }
+  return inputs;
+}
+
+template <class T>
+std::vector<T> reduced(const std::vector<std::vector<T>>& inputs, Reduction reduction) {
+  std::vector<T> result(inputs[0].size());
+  std::vector<const std::byte*> pointers;
+  for (const auto& input : inputs) pointers.push_back(reinterpret_cast<const std::byte*>(input.data()));
+  std::byte* const output = reinterpret_cast<std::byte*>(result.data());
+  ls::detail::reduce_slice<T>(reduction, pointers.data(), static_cast<int>(inputs.size()), &output, 1, result.size());
+  return result;
+}
+
+template <class T>
+Call all_reduce_of(std::vector<T>& values, Reduction reduction) {
   Call call;
-  call.fingerprint = {.collective = Collective::all_reduce,
-                      .dtype = ls::dtype_of<double>,
-                      .reduction = reduction,
-                      .count = values.size()};
+  call.fingerprint = {
+      .collective = Collective::all_reduce, .dtype = ls::dtype_of<T>, .reduction = reduction, .count = values.size()};
   call.input = call.output = reinterpret_cast<std::byte*>(values.data());
-  call.piece = values.size() * sizeof(double);
-  call.element = sizeof(double);
-  call.reduce = &reduce_slice<double>;
-  call.scale = &scale_sums<double>;
+  call.piece = values.size() * sizeof(T);
+  call.element = sizeof(T);
+  call.reduce = &ls::detail::reduce_slice<T>;
+  call.scale = &ls::detail::scale_sums<T>;
   return call;
 }
 
+template <class T>
+bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
+}
+
+/// All ranks reduce by one algorithm and compare with `reduce_slice` of all inputs.
+template <class T>
+void check_all_reduce(int size, int lanes, std::size_t count, Reduction reduction, const Choice& choice,
+                      bool one_pass = false) {
+  CAPTURE(size);
+  CAPTURE(count);
+  CAPTURE(to_string(choice.algorithm));
+  Runners runners(size, lanes);
+  auto values = inputs_of<T>(size, count);
+  const std::vector<T> expected = reduced(values, reduction);
+  int rank = 0;
+  for (ScheduleRunner& runner : runners.all) {
+    const CollectivePart part{.rank = rank, .size = size, .count = count, .element = sizeof(T), .one_pass = one_pass};
+    write_schedule(Collective::all_reduce, part, {}, choice, runner.schedule());
+    const Call call = all_reduce_of(values[static_cast<std::size_t>(rank++)], reduction);
+    runner.begin(call, {.sequence = 1, .fingerprint = call.fingerprint.packed()});
+  }
+  REQUIRE(runners.drive());
+  for (const std::vector<T>& result : values) CHECK(same_bits(result, expected));
+}
+
+constexpr Choice direct{}, tree{Algorithm::tree}, recursive{Algorithm::recursive}, sliced{Algorithm::sliced};
+
 }  // namespace
 
-TEST_CASE("schedules of any number of ranks run to their end, a chunk at a time, over any number of connections") {
-  for (const int size : {1, 2, 3, 4, 6}) {
-    for (const int lanes : {1, 3}) {
-      Ranks ranks(size, lanes);
-      std::uint64_t number = 0;
-      for (const std::size_t count : {0u, 1u, 1000u, 40'000u, 700'001u}) {
-        CAPTURE(size);
-        CAPTURE(lanes);
-        CAPTURE(count);
-        std::vector<std::vector<double>> values;
-        for (int rank = 0; rank < size; ++rank) values.emplace_back(count, rank + 1);
-        ++number;
-        for (int rank = 0; rank < size; ++rank) {
-          ranks.begin(rank, sum_of(values[static_cast<std::size_t>(rank)], ls::Reduction::mean), number);
-        }
-        REQUIRE(ranks.run());
-        bool right = true;
-        for (const auto& each : values) {
-          for (const double value : each) right &= value == (size + 1) * size / 2 * (1.0 / size);
-        }
-        CHECK(right);
+TEST_CASE("whatever the algorithm, the bits are those of all inputs in one place") {
+  for (const int size : {1, 2, 3, 5, 6, 8}) {
+    for (const Choice& choice : {direct, tree, recursive, sliced}) {
+      for (const std::size_t count : {std::size_t{0}, std::size_t{1}, std::size_t{37}, std::size_t{5'003}}) {
+        check_all_reduce<float>(size, 1, count, Reduction::sum, choice);
       }
+      check_all_reduce<double>(size, 1, 1'001, Reduction::mean, choice);
+      check_all_reduce<std::int32_t>(size, 1, 1'001, Reduction::max, choice);
     }
   }
 }
 
-TEST_CASE("a rank says for whom it waits") {
-  Ranks ranks(3, 1);
-  std::vector<double> values(10, 1.0);
-  ranks.begin(0, sum_of(values, ls::Reduction::sum), 1);
-  ranks.runners[0]->advance();
-  CHECK(!ranks.runners[0]->done());
-  CHECK(!ranks.runners[0]->waits_for(0));
-  CHECK((ranks.runners[0]->waits_for(1) || ranks.runners[0]->waits_for(2)));
-  ranks.runners[0]->cancel();
-  CHECK(ranks.runners[0]->done());
+TEST_CASE("messages of many bursts are combined chunk by chunk, and over several connections") {
+  for (const int lanes : {1, 3}) {
+    CAPTURE(lanes);
+    // More than a MiB for each message, so that it is cut; odd, so that the cuts are uneven.
+    check_all_reduce<float>(2, lanes, 600'011, Reduction::sum, recursive);
+    check_all_reduce<float>(3, lanes, 400'003, Reduction::mean, tree);
+    check_all_reduce<float>(4, lanes, 1'100'009, Reduction::sum, {Algorithm::sliced, 2});
+    check_all_reduce<double>(3, lanes, 200'001, Reduction::min, direct);
+  }
+}
+
+TEST_CASE("numbers of 16 bits are combined at once, and rounded once") {
+  for (const int size : {2, 3, 5}) {
+    for (const Choice& choice : {direct, sliced}) {
+      check_all_reduce<ls::BFloat16>(size, 1, 3'001, Reduction::sum, choice, true);
+      check_all_reduce<ls::BFloat16>(size, 2, 900'001, Reduction::mean, choice, true);
+      check_all_reduce<ls::Float16>(size, 1, 3'001, Reduction::mean, choice, true);
+    }
+  }
+}
+
+TEST_CASE("a ring gives one order of its own to all ranks") {
+  Runners runners(3, 2);
+  auto values = inputs_of<float>(3, 1'000'001);
+  const std::vector<float> canonical = reduced(values, Reduction::sum);
+  int rank = 0;
+  for (ScheduleRunner& runner : runners.all) {
+    ring_all_reduce({.rank = rank, .size = 3, .count = values[0].size()}, runner.schedule());
+    runner.schedule().finish();
+    runner.begin(all_reduce_of(values[static_cast<std::size_t>(rank++)], Reduction::sum), {});
+  }
+  REQUIRE(runners.drive());
+  CHECK(same_bits(values[0], values[1]));
+  CHECK(same_bits(values[0], values[2]));
+  for (std::size_t i = 0; i < canonical.size(); i += 1'000) CHECK(values[0][i] == doctest::Approx(canonical[i]));
+}
+
+TEST_CASE("calls follow each other on the same connections, also without elements") {
+  Runners runners(3);
+  auto values = inputs_of<float>(3, 100);
+  const std::vector<float> expected = reduced(values, Reduction::sum);
+  for (std::uint64_t call_number = 1; call_number <= 3; ++call_number) {
+    int rank = 0;
+    for (ScheduleRunner& runner : runners.all) {
+      const bool barrier = call_number != 2;
+      const CollectivePart part{.rank = rank, .size = 3, .count = barrier ? 0u : 100u};
+      make_schedule(barrier ? Collective::barrier : Collective::all_reduce, part, {}, {}, runner.schedule());
+      runner.begin(all_reduce_of(values[static_cast<std::size_t>(rank++)], Reduction::sum), {.sequence = call_number});
+    }
+    REQUIRE(runners.drive());
+  }
+  for (const auto& result : values) CHECK(same_bits(result, expected));
+}
+
+TEST_CASE("a rank waits for those who owe it a message, and what is cancelled is not touched") {
+  Runners runners(3);
+  auto values = inputs_of<float>(3, 100);
+  const std::vector<float> before = values[2];
+  std::vector<ScheduleRunner*> runner;
+  for (ScheduleRunner& one : runners.all) runner.push_back(&one);
+  for (const int rank : {0, 2}) {
+    const auto index = static_cast<std::size_t>(rank);
+    write_schedule(Collective::all_reduce, {.rank = rank, .size = 3, .count = 100}, {}, direct,
+                   runner[index]->schedule());
+    runner[index]->begin(all_reduce_of(values[index], Reduction::sum), {.sequence = 1});
+    runner[index]->advance();
+  }
+  runner[2]->look_again();
+  runner[2]->advance();
+  CHECK_FALSE(runner[2]->done());
+  CHECK_FALSE(runner[2]->waits_for(0));
+  CHECK(runner[2]->waits_for(1));
+  CHECK_FALSE(runner[2]->waits_for(2));
+  runner[2]->cancel();
+  CHECK(runner[2]->done());
+  CHECK_FALSE(runner[2]->waits_for(1));
+  CHECK_FALSE(runner[2]->advance());
+  CHECK(same_bits(values[2], before));
 }
 
 TEST_CASE("another call at the other end, another length and a closed connection are trouble with that rank") {
-  for (const int kind : {0, 1, 2}) {
-    Ranks ranks(2, 1);
-    std::vector<double> values(10, 1.0), others(kind == 1 ? 11 : 10, 1.0);
-    ranks.begin(0, sum_of(values, ls::Reduction::sum), 1);
-    if (kind == 2) {
-      ranks.meshes[1].peers[0].data[0].close();
-    } else {
-      ranks.begin(1, sum_of(others, kind == 0 ? ls::Reduction::max : ls::Reduction::sum), 1);
-    }
-    CHECK(!ranks.run());
-    CHECK(ranks.runners[0]->trouble().peer == 1);
-    if (kind < 2) {
-      CHECK(ranks.runners[0]->trouble().flow == Flow::mismatch);
-      CHECK(ranks.runners[0]->trouble().connection->received().fingerprint !=
-            ranks.runners[0]->trouble().connection->expected().fingerprint);
-    } else {
-      CHECK(is_trouble(ranks.runners[0]->trouble().flow));
+  for (const Flow flow : {Flow::mismatch, Flow::malformed, Flow::closed}) {
+    for (const bool sequence : {true, false}) {
+      Runners runners(2);
+      std::vector<std::vector<float>> values{std::vector<float>(100), std::vector<float>(sequence ? 100 : 101)};
+      const std::vector<float> before = values[0];
+      std::size_t rank = 0;
+      for (ScheduleRunner& runner : runners.all) {
+        write_schedule(Collective::all_reduce,
+                       {.rank = static_cast<int>(rank), .size = 2, .count = values[rank].size()}, {}, direct,
+                       runner.schedule());
+        const std::uint64_t number = sequence ? rank + 1 : 1;
+        runner.begin(all_reduce_of(values[rank++], Reduction::sum), {.sequence = number});
+      }
+      ls::detail::SecureStream& far = runners.meshes[1].peers[0].data[0];
+      if (flow == Flow::mismatch) runners.all.back().advance();
+      if (flow == Flow::malformed) CHECK(far.write_some(std::vector<std::byte>(1000)) == 1000);
+      if (flow == Flow::closed) far.finish_writing();
+      ScheduleRunner& first = runners.all.front();
+      CHECK_FALSE(runners.drive());
+      CHECK_FALSE(first.done());
+      REQUIRE(first.trouble().peer == 1);
+      CHECK(first.trouble().flow == flow);
+      CHECK_FALSE(first.advance());
+      CHECK(same_bits(values[0], before));
     }
   }
 }
