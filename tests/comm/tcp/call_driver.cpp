@@ -4,13 +4,15 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <string>
+#include <list>
 #include <vector>
 
 namespace ls = lockstep;
 using namespace lockstep::detail;
-using ls::testing::contains;
 
 namespace {
 
@@ -90,6 +92,89 @@ TEST_CASE("there is room for so many collectives") {
     pair.zero.start(sum_of(values));
   }
   CHECK(!pair.zero.has_room());
+}
+
+TEST_CASE("all room is used again and again, in order") {
+  Pair pair;
+  std::vector<std::vector<float>> zeros, ones;
+  for (int i = 0; i < 200; ++i) {
+    zeros.emplace_back(static_cast<std::size_t>(i % 5), static_cast<float>(i));
+    ones.emplace_back(static_cast<std::size_t>(i % 5), 1000.0f);
+  }
+  std::uint64_t last = 0;
+  for (std::size_t zero = 0, one = 0; one < ones.size(); pair.run()) {
+    while (zero < zeros.size() && pair.zero.has_room()) last = pair.zero.start(sum_of(zeros[zero++]));
+    for (int i = 0; i < 7 && one < ones.size(); ++i) pair.one.start(sum_of(ones[one++]));
+  }
+  CHECK(pair.zero.done(last));
+  CHECK(pair.zero.log().last().number == zeros.size());
+  for (std::size_t i = 0; i < zeros.size(); ++i) {
+    CHECK(zeros[i] == std::vector<float>(i % 5, static_cast<float>(i) + 1000.0f));
+    CHECK(ones[i] == zeros[i]);
+  }
+}
+
+TEST_CASE("what epoll reports is enough: nothing is looked for where there is no news") {
+  constexpr int size = 3, lanes = 2;
+  auto meshes = ls::testing::socket_meshes(size, lanes);
+  std::list<Poller> pollers;
+  std::list<CallDriver> drivers;
+  std::vector<std::vector<float>> values, outgoing, incoming;
+  std::vector<std::uint64_t> messages;
+  Poller all = Poller::make();  // has news when one of the others has
+  for (int rank = 0; rank < size; ++rank) {
+    values.emplace_back(900'001, static_cast<float>(rank));
+    outgoing.emplace_back(300'000, static_cast<float>(10 + rank));
+    incoming.emplace_back(300'000);
+    pollers.push_back(Poller::make());
+    all.add(pollers.back().descriptor(), EPOLLIN, static_cast<std::uint64_t>(rank));
+    drivers.emplace_back(meshes[static_cast<std::size_t>(rank)], CollectivePlan{}, pollers.back());
+  }
+  std::size_t rank = 0;
+  for (CallDriver& driver : drivers) {
+    driver.start(sum_of(values[rank]));
+    driver.start(message(Collective::send, outgoing[rank], static_cast<int>(rank + 1) % size));
+    messages.push_back(driver.start(message(Collective::receive, incoming[rank], static_cast<int>(rank + 2) % size)));
+    ++rank;
+  }
+  const auto idle = [](const CallDriver& driver) { return driver.idle(); };
+  while (!std::all_of(drivers.begin(), drivers.end(), idle)) {
+    Poller::Events events;
+    REQUIRE_FALSE(all.wait(events, std::chrono::seconds(20)).empty());
+    auto poller = pollers.begin();
+    for (CallDriver& driver : drivers) {
+      for (const epoll_event& event : (poller++)->wait(events, std::chrono::nanoseconds(0))) {
+        driver.report(event.data.u64, event.events);
+      }
+      driver.advance();
+      REQUIRE_FALSE(driver.in_trouble());
+    }
+  }
+  rank = 0;
+  for (CallDriver& driver : drivers) {
+    CHECK(driver.done(messages[rank]));
+    CHECK(values[rank] == std::vector<float>(900'001, 3.0f));
+    CHECK(incoming[rank] == outgoing[(rank + 2) % size]);
+    ++rank;
+  }
+}
+
+TEST_CASE("what is cancelled is not touched any more, whatever comes") {
+  Pair pair;
+  std::vector<float> zero(1'000, 1.0f), one(1'000, 2.0f), received(10, 5.0f), sent(10, 6.0f);
+  const std::uint64_t sum = pair.zero.start(sum_of(zero));
+  const std::uint64_t arriving = pair.zero.start(message(Collective::receive, received, 1));
+  pair.zero.cancel();
+  CHECK_FALSE(pair.zero.done(sum));
+  CHECK_FALSE(pair.zero.done(arriving));
+  CHECK_FALSE(pair.zero.waits_for(1));
+  pair.one.start(sum_of(one));
+  pair.one.start(message(Collective::send, sent, 0));
+  for (std::uint64_t number = 0; number < 4; ++number) pair.one.report(number, EPOLLIN | EPOLLOUT);
+  pair.one.advance();
+  pair.zero.advance();
+  CHECK(zero == std::vector<float>(1'000, 1.0f));
+  CHECK(received == std::vector<float>(10, 5.0f));
 }
 
 TEST_CASE("trouble is told with what each rank called") {
