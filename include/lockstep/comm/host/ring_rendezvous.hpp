@@ -335,9 +335,12 @@ LOCKSTEP_ON_DEMAND RingLinks join_ring(const RingMeeting& meeting) {
   RingLinks links;
   RingWelcome welcome;
   std::vector<FileDescriptor> descriptors;
-  // Rank 0 speaks last: what it waits for is bounded by its own deadline, and it tells the reason.
+  // Rank 0 speaks last: what it waits for is bounded by its own deadline, which may have begun a little later, and it
+  // tells the reason.
+  const Deadline patience =
+      Deadline::after(meeting.deadline.at_most(std::chrono::hours(1)).left() + std::chrono::seconds(2));
   if (!send_message(socket, make_hello(meeting), passed, meeting.deadline) ||
-      !receive_message(socket, welcome, descriptors, meeting.deadline.at_most(std::chrono::hours(1)))) {
+      !receive_message(socket, welcome, descriptors, patience)) {
     throw CommunicationError(concat("ring: rank 0 at '", meeting.name, "' did not let rank ", meeting.rank,
                                     " in: it ended, or not all ranks came in time"));
   }
