@@ -9,9 +9,9 @@
 // Medians are over the samples of all rounds. Results are checked, before and after, with values whose sums are exact.
 //
 // "times" is the median over that of the first contender. "floor" is the share of an all-reduce's time that the memory
-// needs at least: 2 * ranks * bytes over the bandwidth that the same number of ranks reaches copying buffers of this
-// size at the same time, in the same rounds, through the caches or past them, whichever is faster.
-// Usage: collectives --help
+// needs at least: 2 * ranks * bytes over the bandwidth that the same number of ranks reaches in the same rounds when
+// all copy, each within a buffer of this size, one half over the other and back, through the caches or past them,
+// whichever is faster. Usage: collectives --help
 #include "endurance.hpp"
 #include "recipes.hpp"
 #include "report.hpp"

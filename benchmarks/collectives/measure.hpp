@@ -55,14 +55,14 @@ inline Turn plan_turn(Contender& contender, Operation operation, std::size_t byt
 
 using Contenders = std::vector<std::unique_ptr<Contender>>;
 
-/// The time all ranks need to copy `bytes` each at the same time, as the memory's floor: the better of a copy through
-/// the caches and one past them, turn by turn.
+/// The time all ranks need to copy within buffers of `bytes` at the same time, as the memory's floor: the better of a
+/// copy through the caches and one past them, turn by turn.
 class CopyFloor {
  public:
   CopyFloor(Contenders& copies, std::size_t bytes, double turn_seconds) : copies_(copies), bytes_(bytes) {
     for (const auto& copy : copies_) {
-      copy->ask({Task::prepare, Operation::send_receive, bytes});
-      turns_.push_back(plan_turn(*copy, Operation::send_receive, bytes, turn_seconds));
+      copy->ask({Task::prepare, Operation::all_reduce, bytes});
+      turns_.push_back(plan_turn(*copy, Operation::all_reduce, bytes, turn_seconds));
     }
   }
 
@@ -70,7 +70,7 @@ class CopyFloor {
     double best = 0;
     for (std::size_t i = 0; i < copies_.size(); ++i) {
       std::vector<double> times =
-          copies_[i]->time(Operation::send_receive, turns_[i].samples, turns_[i].calls_per_sample);
+          copies_[i]->time(Operation::all_reduce, turns_[i].samples, turns_[i].calls_per_sample);
       const double median = statistics_of(times).median;
       if (best == 0 || median < best) best = median;
     }

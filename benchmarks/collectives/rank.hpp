@@ -3,6 +3,7 @@
 //   make(bytes)                                     an owner of zeroed memory, data() on 64-byte boundaries
 //   static constexpr bool supports(Operation)
 //   run(Operation, input, output)                   the operation, once; root is rank 0
+//   static constexpr bool runs_alone                only where run() does not wait for peers
 // Timing: all ranks call the operation once untimed, meet at a barrier, and call it again and again. A sample is the
 // time of one call, or of several, divided by their number, when one is too short for the clock.
 #pragma once
@@ -75,6 +76,8 @@ class Rank {
   }
 
  private:
+  static constexpr std::size_t shortest_run_in_step = std::size_t{4} << 20;  // a meeting is nothing beside it
+
   void prepare(const Command& command) {
     operation_ = command.operation;
     const Lengths lengths = lengths_of(operation_, command.bytes, contender_.size());
@@ -103,10 +106,16 @@ class Rank {
     meet(*page_, contender_.size());
     contender_.run(operation_, input_, output_);
     meet(*page_, contender_.size());
+    [[maybe_unused]] const bool in_step =
+        input_.size_bytes() >= shortest_run_in_step && contender_.size() > ::sysconf(_SC_NPROCESSORS_ONLN);
     Clock::time_point before = Clock::now();
     for (std::uint64_t sample = 0; sample < std::min<std::uint64_t>(command.samples, max_samples); ++sample) {
       for (std::uint64_t call = 0; call < command.calls_per_sample; ++call) {
         contender_.run(operation_, input_, output_);
+        if constexpr (requires { Contender::runs_alone; }) {
+          // In step, so that ranks which share a processor do not have the caches to themselves by turns.
+          if (in_step) meet(*page_, contender_.size());
+        }
       }
       const Clock::time_point after = Clock::now();
       seconds[sample] = std::chrono::duration<double>(after - before).count() / double(command.calls_per_sample);
