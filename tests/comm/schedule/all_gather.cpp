@@ -8,19 +8,8 @@
 
 using namespace lockstep::detail;
 using lockstep::testing::for_each_task;
+using lockstep::testing::part_of;
 using lockstep::testing::proof;
-
-namespace {
-
-CollectivePart part_of(int size, std::uint64_t count) {
-  CollectivePart part;
-  part.size = size;
-  part.count = count;
-  part.element = 64;
-  return part;
-}
-
-}  // namespace
 
 TEST_CASE("equal pieces") {
   for_each_task(Collective::all_gather, false, [](const CollectiveTask& task) {

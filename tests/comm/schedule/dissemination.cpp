@@ -10,20 +10,9 @@
 using namespace lockstep::detail;
 using lockstep::testing::elements_sent;
 using lockstep::testing::for_each_task;
+using lockstep::testing::part_of;
 using lockstep::testing::proof;
 using lockstep::testing::schedules_of;
-
-namespace {
-
-CollectivePart part_of(int size, std::uint64_t count) {
-  CollectivePart part;
-  part.size = size;
-  part.count = count;
-  part.element = 64;
-  return part;
-}
-
-}  // namespace
 
 TEST_CASE("the ways to gather take few steps, few messages or few neighbours") {
   const auto begin = [](int piece) { return static_cast<std::uint64_t>(piece); };

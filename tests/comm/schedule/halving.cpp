@@ -9,19 +9,8 @@
 
 using namespace lockstep::detail;
 using lockstep::testing::elements_sent;
+using lockstep::testing::part_of;
 using lockstep::testing::schedules_of;
-
-namespace {
-
-CollectivePart part_of(int size, std::uint64_t count) {
-  CollectivePart part;
-  part.size = size;
-  part.count = count;
-  part.element = 64;
-  return part;
-}
-
-}  // namespace
 
 TEST_CASE("ranks are blocks of neighbours, and end with different slices") {
   for (const int size : {1, 6, 8, 12, 40, 64}) {

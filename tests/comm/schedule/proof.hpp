@@ -10,6 +10,11 @@
 
 namespace lockstep::testing {
 
+/// Elements of a cache line each, so that every cut is possible.
+inline detail::CollectivePart part_of(int size, std::uint64_t count) {
+  return {.size = size, .count = count, .element = 64};
+}
+
 template <class Write>
 std::vector<detail::MessageSchedule> schedules_of(const detail::CollectivePart& all, Write write) {
   std::vector<detail::MessageSchedule> schedules(static_cast<std::size_t>(all.size));

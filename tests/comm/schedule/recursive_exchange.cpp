@@ -7,20 +7,9 @@
 
 using namespace lockstep::detail;
 using lockstep::testing::for_each_task;
+using lockstep::testing::part_of;
 using lockstep::testing::proof;
 using lockstep::testing::schedules_of;
-
-namespace {
-
-CollectivePart part_of(int size, std::uint64_t count) {
-  CollectivePart part;
-  part.size = size;
-  part.count = count;
-  part.element = 64;
-  return part;
-}
-
-}  // namespace
 
 TEST_CASE("exchange in groups of 2, 4 and 8 has the canonical order for any number of ranks") {
   for_each_task(Collective::all_reduce, false, [](const CollectiveTask& task) {

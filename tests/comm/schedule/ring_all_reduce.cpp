@@ -8,20 +8,9 @@
 using namespace lockstep::detail;
 using lockstep::testing::elements_sent;
 using lockstep::testing::for_each_task;
+using lockstep::testing::part_of;
 using lockstep::testing::proof;
 using lockstep::testing::schedules_of;
-
-namespace {
-
-CollectivePart part_of(int size, std::uint64_t count) {
-  CollectivePart part;
-  part.size = size;
-  part.count = count;
-  part.element = 64;
-  return part;
-}
-
-}  // namespace
 
 TEST_CASE("the ring sums everything once, to the same bits on all ranks, but not in the canonical order") {
   static_assert(!ring_all_reduce_is_canonical);
