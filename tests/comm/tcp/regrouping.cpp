@@ -2,7 +2,32 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
 using namespace lockstep::detail;
+
+namespace {
+
+/// A frame as it arrives over a control connection.
+ControlFrame sent(const ControlFrame& frame) {
+  std::uint64_t number = 0;
+  const auto parsed = parse_control_frame(encode(frame, Digest{}, 0), number);
+  REQUIRE(parsed);
+  return parsed.value;
+}
+
+std::vector<int> ready_ranks(const Regrouping& regrouping, int size) {
+  std::vector<int> ranks;
+  for (int rank = 0; rank < size; ++rank) {
+    if (regrouping.is_ready(rank)) ranks.push_back(rank);
+  }
+  return ranks;
+}
+
+}  // namespace
 
 TEST_CASE("ranks are ready for the round that they have announced, and for no later one") {
   Regrouping zero(3), one(3);
@@ -41,4 +66,49 @@ TEST_CASE("a place that was told belongs to its round") {
   late.hear(0, early);  // comes before this rank has begun the round
   late.begin(1, 5);
   CHECK(late.place().rank == 0);
+}
+
+TEST_CASE("whoever said in this round that it is ready goes on, in every order of the words") {
+  constexpr int size = 4;
+  for (const int lowest : {0, 1}) {
+    std::vector<Regrouping> ranks(size, Regrouping(size));
+    std::vector<ControlFrame> words;
+    const std::array<int, 3> speakers{3, lowest, 2};
+    for (std::size_t i = 0; i < speakers.size(); ++i) {
+      const int speaker = speakers[i];
+      for (std::size_t earlier = 0; earlier < i; ++earlier) {  // what the others have said before comes before its turn
+        ranks[static_cast<std::size_t>(speaker)].hear(speakers[earlier], words[earlier]);
+      }
+      words.push_back(sent(ranks[static_cast<std::size_t>(speaker)].begin(speaker, 9)));
+      for (std::size_t earlier = 0; earlier < i; ++earlier) {
+        ranks[static_cast<std::size_t>(speakers[earlier])].hear(speaker, words.back());
+      }
+    }
+    for (const int speaker : speakers) {
+      CHECK(ready_ranks(ranks[static_cast<std::size_t>(speaker)], size) == std::vector<int>{lowest, 2, 3});
+    }
+    NewPlace place{.rank = 0, .size = 3, .epoch = 10, .host = "fe80::1", .port = 65'535};
+    for (const int survivor : {2, 3}) {
+      ++place.rank;
+      Regrouping& rank = ranks[static_cast<std::size_t>(survivor)];
+      rank.hear(lowest, sent(ranks[static_cast<std::size_t>(lowest)].frame_for(place, 9)));
+      CHECK(rank.place().rank == place.rank);
+      CHECK(rank.place().size == 3);
+      CHECK(rank.place().epoch == 10);
+      CHECK(rank.place().host == "fe80::1");
+      CHECK(rank.place().port == 65'535);
+    }
+  }
+}
+
+TEST_CASE("other frames and impossible rounds change nothing") {
+  Regrouping rank(2);
+  rank.begin(0, 5);
+  rank.hear(1, {.kind = ControlKind::heartbeat, .calls = 1});
+  rank.hear(1, {.kind = ControlKind::go, .calls = 1});
+  rank.hear(1, {.kind = ControlKind::ready, .calls = ~std::uint64_t{0}});
+  CHECK_FALSE(rank.is_ready(1));
+  CHECK(rank.place().rank == -1);
+  rank.hear(1, {.kind = ControlKind::ready, .calls = 1});
+  CHECK(rank.is_ready(1));
 }
