@@ -61,6 +61,10 @@ class CallDriver {
     return MessageTicket::is_one(ticket) ? messages_.done(ticket) : ticket < completed_;
   }
 
+  /// What ranks agree on before the first call of the user has no number.
+  void number_calls(bool numbered) { numbered_ = numbered; }
+  void set_link(const LinkModel& link) { plan_.link = link; }
+
   /// Needs room, where the call is a collective.
   std::uint64_t start(const Call& call) {
     if (is_point_to_point(call.fingerprint.collective)) return messages_.start(call);
@@ -120,6 +124,7 @@ class CallDriver {
 
   /// The oldest call under way.
   LOCKSTEP_ON_DEMAND std::string current_call() const {
+    if (!numbered_) return "the construction of the communicator";
     if (in_collective() || messages_.idle()) return describe(log_.last());
     return to_string(messages_.current(messages_.busy().front()).fingerprint);
   }
@@ -143,7 +148,8 @@ class CallDriver {
   /// The oldest collective goes on its way.
   void begin_collective() {
     const Call& call = calls_[completed_ % queue_length];
-    const LoggedCall logged = log_.start(call.fingerprint.packed());
+    const std::uint64_t fingerprint = call.fingerprint.packed();
+    const LoggedCall logged = numbered_ ? log_.start(fingerprint) : LoggedCall{0, fingerprint};
     plan_.write(call, mesh_->rank, mesh_->size, runner_.schedule());
     runner_.begin(call, {mesh_->epoch, logged.number, logged.fingerprint, 0, 0});
   }
@@ -157,6 +163,7 @@ class CallDriver {
   std::uint64_t started_ = 0;
   std::uint64_t completed_ = 0;
   std::uint64_t events_ = 0;
+  bool numbered_ = true;
 };
 
 }  // namespace lockstep::detail

@@ -18,7 +18,11 @@ struct CollectivePlan {
   static constexpr std::size_t ring_from = std::size_t{1} << 20;  // bytes
 
   void write(const Call& call, int rank, int size, MessageSchedule& schedule) const {
-    const Fingerprint& fingerprint = call.fingerprint;
+    Fingerprint fingerprint = call.fingerprint;
+    if (fingerprint.collective == Collective::allocate) {  // ranks tell each other whether they have the memory
+      fingerprint.collective = Collective::all_gather;
+      fingerprint.count = call.piece / call.element;
+    }
     const CollectivePart part{
         .rank = rank,
         .size = size,

@@ -54,6 +54,29 @@ class Regrouping {
   bool is_ready(int rank) const { return attempts_[static_cast<std::size_t>(rank)] >= attempt_; }
   const NewPlace& place() const { return place_; }
 
+  /// The place that this rank was told; or, for the lowest of those that are ready, all of them, once no more can come
+  /// (`possible(rank)`: it can) or it is `late`. Until then the place's rank is -1.
+  template <class Possible>
+  Survivors decide(int self, std::uint64_t old_epoch, bool late, Possible possible) const {
+    if (place_.rank >= 0) return {{}, place_};
+    Survivors survivors;
+    bool everyone = true;
+    for (int rank = 0; rank < static_cast<int>(attempts_.size()); ++rank) {
+      if (rank != self && !possible(rank)) continue;
+      if (is_ready(rank)) {
+        survivors.members.push_back(rank);
+      } else {
+        everyone = false;
+      }
+    }
+    if (survivors.members.front() == self && (everyone || late)) {
+      survivors.place.rank = 0;
+      survivors.place.size = static_cast<int>(survivors.members.size());
+      survivors.place.epoch = old_epoch + static_cast<std::uint64_t>(attempt_);
+    }
+    return survivors;
+  }
+
   /// What the lowest rank says to one that goes on.
   LOCKSTEP_ON_DEMAND ControlFrame frame_for(const NewPlace& place, std::uint64_t old_epoch) const {
     return {.kind = ControlKind::peer,

@@ -78,6 +78,19 @@ class TcpEngine {
     hand_over();
   }
 
+  /// As `run`, before the first call of the user.
+  LOCKSTEP_ON_DEMAND void agree(const Call& call) {
+    const LockGuard guard(lock_);
+    driver_.number_calls(false);
+    const std::uint64_t ticket = begin(call);
+    wait([&] { return driver_.done(ticket); });
+    driver_.number_calls(true);
+  }
+  void set_link(const LinkModel& link) {
+    const LockGuard guard(lock_);
+    driver_.set_link(link);
+  }
+
   bool finished(std::uint64_t ticket) {
     const LockGuard guard(lock_);
     if (driver_.done(ticket)) return true;
@@ -138,23 +151,10 @@ class TcpEngine {
       const std::uint32_t seen = control_news_.load();
       {
         const LockGuard guard(lock_);
-        if (regrouping_.place().rank >= 0) return {{}, regrouping_.place()};
-        Survivors survivors;
-        bool everyone = true;
-        int lowest = -1;
-        for (int peer = 0; peer < size(); ++peer) {
-          const bool possible = peer == rank() || (links_.is_open(peer) && !state_of(peer).left);
-          const bool ready = possible && regrouping_.is_ready(peer);
-          everyone = everyone && (ready || !possible);
-          if (ready && lowest < 0) lowest = peer;
-          if (ready) survivors.members.push_back(peer);
-        }
-        if (lowest == rank() && (everyone || deadline.passed())) {
-          survivors.place.epoch = mesh_.epoch + static_cast<std::uint64_t>(regrouping_.attempt());
-          survivors.place.rank = 0;
-          survivors.place.size = static_cast<int>(survivors.members.size());
-          return survivors;
-        }
+        Survivors survivors = regrouping_.decide(rank(), mesh_.epoch, deadline.passed(), [&](int peer) {
+          return links_.is_open(peer) && !state_of(peer).left;
+        });
+        if (survivors.place.rank >= 0) return survivors;
       }
       if (patience.passed()) {
         throw CommunicationError(concat("tcp: rank ", rank(),

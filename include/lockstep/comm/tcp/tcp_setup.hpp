@@ -10,7 +10,10 @@
 #include <lockstep/core/on_demand.hpp>
 #include <lockstep/core/shared.hpp>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -40,13 +43,53 @@ LOCKSTEP_ON_DEMAND int ranks_here(const Mesh& mesh) {
   return count;
 }
 
+/// Nanoseconds that a byte takes to a peer and back, as TCP has measured them for half of the peers or more; 0 where
+/// all of them are on this host.
+LOCKSTEP_ON_DEMAND std::uint64_t round_trip(const Mesh& mesh) {
+  std::vector<std::uint64_t> times;
+  for (const MeshPeer& peer : mesh.peers) {
+    if (peer.rank == mesh.rank || peer.host == mesh.peers[static_cast<std::size_t>(mesh.rank)].host) continue;
+    tcp_info info{};
+    socklen_t length = sizeof info;
+    if (::getsockopt(peer.data[0].descriptor(), IPPROTO_TCP, TCP_INFO, &info, &length) != 0) continue;
+    times.push_back(std::uint64_t{info.tcpi_rtt} * 1000);
+  }
+  if (times.empty()) return 0;
+  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
+  return std::max<std::uint64_t>(times[times.size() / 2], 1);
+}
+
+/// The model of the links between hosts that are `round_trip` nanoseconds apart; 0: there is one host.
+constexpr LinkModel link_model(std::uint64_t round_trip) {
+  LinkModel link;
+  if (round_trip == 0) return link;
+  link.alpha_nanoseconds += std::min<std::uint64_t>(round_trip, 10'000'000'000) / 2;
+  link.beta_picoseconds_per_byte = 800;  // of ten gigabits per second
+  return link;
+}
+
+/// All ranks must choose the same algorithms: the longest round trip counts for all.
+LOCKSTEP_ON_DEMAND void agree_on_link(TcpEngine& engine) {
+  std::uint64_t own = round_trip(engine.mesh());
+  Call call;
+  call.fingerprint = {
+      .collective = Collective::all_reduce, .dtype = DType::uint64, .reduction = Reduction::max, .count = 1};
+  call.input = call.output = reinterpret_cast<std::byte*>(&own);
+  call.piece = call.element = sizeof own;
+  call.reduce = &reduce_slice<std::uint64_t>;
+  engine.agree(call);
+  engine.set_link(link_model(own));
+}
+
 LOCKSTEP_ON_DEMAND Shared<TcpEngine> make_tcp_engine(Mesh mesh, const TcpOptions& options, bool canonical_order) {
   CollectivePlan plan;
   plan.canonical_order = canonical_order;
   // A look at a socket takes a third of a microsecond, a sleep and its end ten. Where ranks share processors, looking
   // keeps others from sending.
   plan.spins = ranks_here(mesh) <= usable_processors() ? 100 : 0;
-  return Shared<TcpEngine>::make(std::move(mesh), options, plan);
+  Shared<TcpEngine> engine = Shared<TcpEngine>::make(std::move(mesh), options, plan);
+  agree_on_link(*engine);
+  return engine;
 }
 
 /// All ranks learn whether one is short of memory: returns the first of those, or -1.
