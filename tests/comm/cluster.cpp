@@ -115,6 +115,25 @@ TEST_CASE("a killed rank is named on both hosts within seconds") {
   }
 }
 
+TEST_CASE("the survivors of both hosts go on in a new cluster") {
+  const ClusterMeeting meeting(2, 2);
+  Processes processes(4, [&](int rank) {
+    ls::Cluster cluster = ls::connect_cluster(meeting.options(rank));
+    cluster.barrier();
+    if (rank == 2) ::kill(::getpid(), SIGKILL);
+    try {
+      for (;;) cluster.barrier();
+    } catch (const ls::CommunicationError&) {}
+    ls::Cluster survivors = cluster.rebuild();
+    ls::testing::check_canonical_order(survivors);
+    return ls::concat(survivors.rank(), " of ", survivors.size());
+  });
+  const std::vector<ProcessResult> results = processes.wait_all();
+  CHECK(results[0].text == "0 of 3");
+  CHECK(results[1].text == "1 of 3");
+  CHECK(results[3].text == "2 of 3");
+}
+
 TEST_CASE("the options of one host need no network, those of several need a secret") {
   ls::LaunchEnvironment environment;
   environment.launcher = "lockstep";

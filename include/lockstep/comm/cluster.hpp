@@ -17,7 +17,7 @@ namespace lockstep {
 
 using Cluster = Hierarchical<Ring, Tcp>;
 
-static_assert(Communicator<Cluster>);
+static_assert(RebuildableCommunicator<Cluster>);
 
 /// How the ranks of a job meet. Without a `world` all ranks are on this host.
 struct ClusterOptions {
