@@ -114,6 +114,27 @@ TEST_CASE("all room is used again and again, in order") {
   }
 }
 
+TEST_CASE("what ranks agree on before the first call is not numbered, and has a name in errors") {
+  Pair pair;
+  std::vector<float> zero(10, 1.0f), one(10, 2.0f);
+  pair.zero.number_calls(false);
+  pair.one.number_calls(false);
+  const std::uint64_t agreed = pair.zero.start(sum_of(zero));
+  CHECK(pair.zero.current_call() == "the construction of the communicator");
+  pair.one.start(sum_of(one));
+  pair.run();
+  CHECK(pair.zero.done(agreed));
+  CHECK(zero == std::vector<float>(10, 3.0f));
+  CHECK(pair.zero.log().last().number == 0);
+  pair.zero.number_calls(true);
+  pair.one.number_calls(true);
+  pair.zero.start(sum_of(zero));
+  CHECK(pair.zero.current_call() == "all_reduce<float32>(10, sum) #1");
+  pair.one.start(sum_of(one));
+  pair.run();
+  CHECK(zero == std::vector<float>(10, 6.0f));
+}
+
 TEST_CASE("what epoll reports is enough: nothing is looked for where there is no news") {
   constexpr int size = 3, lanes = 2;
   auto meshes = ls::testing::socket_meshes(size, lanes);

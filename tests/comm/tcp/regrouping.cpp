@@ -112,3 +112,32 @@ TEST_CASE("other frames and impossible rounds change nothing") {
   rank.hear(1, {.kind = ControlKind::ready, .calls = 1});
   CHECK(rank.is_ready(1));
 }
+
+TEST_CASE("the lowest of those that are ready decides when no more can come, or when it is late") {
+  const auto anyone = [](int) { return true; };
+  const auto not_the_first = [](int rank) { return rank != 0; };
+  Regrouping one(4), two(4);
+  const ControlFrame said_by_one = one.begin(1, 9), said_by_two = two.begin(2, 9);
+  one.hear(2, said_by_two);
+  two.hear(1, said_by_one);
+  CHECK(one.decide(1, 9, false, anyone).place.rank == -1);         // 0 and 3 may come
+  CHECK(one.decide(1, 9, false, not_the_first).place.rank == -1);  // 3 may come
+  one.hear(3, {.kind = ControlKind::ready, .calls = 1});
+  const Survivors survivors = one.decide(1, 9, false, not_the_first);
+  CHECK(survivors.members == std::vector<int>{1, 2, 3});
+  CHECK(survivors.place.rank == 0);
+  CHECK(survivors.place.size == 3);
+  CHECK(survivors.place.epoch == 10);
+  CHECK(one.decide(1, 9, true, anyone).members == std::vector<int>{1, 2, 3});  // late: 0 stays out
+  CHECK(two.decide(2, 9, true, anyone).place.rank == -1);                      // it is told
+  two.hear(1, one.frame_for({.rank = 1, .size = 3, .epoch = 10, .host = "h", .port = 5}, 9));
+  CHECK(two.decide(2, 9, false, anyone).place.rank == 1);
+  CHECK(two.decide(2, 9, false, anyone).members.empty());
+
+  one.begin(1, 9);  // that group failed, too: who was ready then has to say so again
+  CHECK(one.decide(1, 9, true, anyone).members == std::vector<int>{1});
+  CHECK(one.decide(1, 9, true, anyone).place.epoch == 11);
+  one.hear(3, {.kind = ControlKind::ready, .calls = 2});
+  CHECK(one.decide(1, 9, true, [](int) { return false; }).members == std::vector<int>{1});
+  CHECK(one.decide(1, 9, true, anyone).members == std::vector<int>{1, 3});
+}
