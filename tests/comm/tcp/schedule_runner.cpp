@@ -6,10 +6,13 @@
 
 #include <doctest/doctest.h>
 
+#include <sys/socket.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <list>
+#include <utility>
 #include <vector>
 
 namespace ls = lockstep;
@@ -138,6 +141,36 @@ TEST_CASE("messages of many bursts are combined chunk by chunk, and over several
     check_all_reduce<float>(3, lanes, 400'003, Reduction::mean, tree);
     check_all_reduce<float>(4, lanes, 1'100'009, Reduction::sum, {Algorithm::sliced, 2});
     check_all_reduce<double>(3, lanes, 200'001, Reduction::min, direct);
+  }
+}
+
+TEST_CASE("bytes may arrive in pieces of any length, also within an element") {
+  constexpr std::size_t count = 100'003;  // more than a burst
+  for (const Choice& choice : {direct, tree, recursive, sliced}) {
+    CAPTURE(to_string(choice.algorithm));
+    auto values = inputs_of<double>(2, count);
+    const std::vector<double> expected = reduced(values, Reduction::sum);
+    Runners runners(2);
+    std::vector<ls::FileDescriptor> relay;  // between the ranks, where their connection was
+    std::size_t rank = 0;
+    for (ScheduleRunner& runner : runners.all) {
+      auto ends = ls::testing::socket_pair();
+      runners.meshes[rank].peers[1 - rank].data[0] = ls::detail::SecureStream(std::move(ends.first));
+      relay.push_back(std::move(ends.second));
+      const CollectivePart part{.rank = static_cast<int>(rank), .size = 2, .count = count, .element = sizeof(double)};
+      write_schedule(Collective::all_reduce, part, {}, choice, runner.schedule());
+      runner.begin(all_reduce_of(values[rank++], Reduction::sum), {.sequence = 1});
+    }
+    std::vector<char> buffer(5'000);
+    for (std::size_t round = 0; !runners.drive(); ++round) {
+      REQUIRE(round < 100'000);
+      for (const std::size_t from : {std::size_t{0}, std::size_t{1}}) {
+        const ssize_t taken = ::recv(relay[from].get(), buffer.data(), 1 + round * 1'237 % buffer.size(), 0);
+        if (taken > 0)
+          REQUIRE(::send(relay[1 - from].get(), buffer.data(), static_cast<std::size_t>(taken), 0) == taken);
+      }
+    }
+    for (const std::vector<double>& result : values) CHECK(same_bits(result, expected));
   }
 }
 
