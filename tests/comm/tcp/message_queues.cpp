@@ -123,8 +123,8 @@ TEST_CASE("many messages that wait are delivered in the order of their calls, in
 TEST_CASE("a receive is done when its own message has come, and not by what others send") {
   Group group(3);
   Numbers from_one(4), from_two(4), two = numbers_from(20, 4), one = numbers_from(10, 4);
-  const std::uint64_t first = group[0].start(receive_from(1, from_one));
   const std::uint64_t second = group[0].start(receive_from(2, from_two));
+  const std::uint64_t first = group[0].start(receive_from(1, from_one));
   group[2].start(send_to(0, two));
   group.drive();
   CHECK_FALSE(group[0].done(first));

@@ -106,7 +106,7 @@ TEST_CASE("other frames and impossible rounds change nothing") {
   rank.begin(0, 5);
   rank.hear(1, {.kind = ControlKind::heartbeat, .calls = 1});
   rank.hear(1, {.kind = ControlKind::go, .calls = 1});
-  rank.hear(1, {.kind = ControlKind::ready, .calls = ~std::uint64_t{0}});
+  rank.hear(1, {.kind = ControlKind::ready, .calls = (std::uint64_t{1} << 32) + 1});
   CHECK_FALSE(rank.is_ready(1));
   CHECK(rank.place().rank == -1);
   rank.hear(1, {.kind = ControlKind::ready, .calls = 1});
