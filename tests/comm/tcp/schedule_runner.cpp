@@ -31,7 +31,7 @@ namespace {
 struct Runners {
   explicit Runners(int size, int lanes = 1) : meshes(ls::testing::socket_meshes(size, lanes)) {
     for (ls::detail::Mesh& mesh : meshes) {
-      ScheduleRunner& runner = all.emplace_back(size, lanes);
+      ScheduleRunner& runner = all.emplace_back(mesh.rank, size, lanes);
       for (ls::detail::MeshPeer& peer : mesh.peers) {
         for (ls::detail::SecureStream& stream : peer.data) runner.add_lane(peer.rank, stream);
       }

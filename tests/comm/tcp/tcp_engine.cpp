@@ -323,7 +323,7 @@ TEST_CASE("a connection that is reset, and bytes that make no sense, are errors 
       Opened tcp(options_of(rank, 2, file));
       tcp.barrier();
       if (rank == 1) {
-        const int socket = tcp.mesh().peers[0].data[0].descriptor();
+        const int socket = tcp.mesh().peers[0].data.back().descriptor();
         if (reset) {
           const linger hard{1, 0};
           ::setsockopt(socket, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);

@@ -61,6 +61,7 @@ inline TcpOptions tcp_options(int rank, int size, int port) {
   options.job_id = "test job";
   options.master_port = port;
   options.secret = secret();
+  options.sockets_per_peer = 1;
   options.connect_deadline = std::chrono::seconds(20);
   return options;
 }

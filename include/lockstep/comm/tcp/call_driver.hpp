@@ -29,7 +29,7 @@ class CallDriver {
 
   /// The connections of the mesh report to `poller`.
   LOCKSTEP_ON_DEMAND CallDriver(Mesh& mesh, const CollectivePlan& plan, Poller& poller)
-      : mesh_(&mesh), plan_(plan), log_(mesh.size), runner_(mesh.size, lanes(mesh)), messages_(mesh.epoch) {
+      : mesh_(&mesh), plan_(plan), log_(mesh.size), runner_(mesh.rank, mesh.size, lanes(mesh)), messages_(mesh.epoch) {
     constexpr std::uint32_t events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
     std::size_t number = 0;
     for (MeshPeer& peer : mesh.peers) {

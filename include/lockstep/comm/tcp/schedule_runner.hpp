@@ -27,13 +27,13 @@ struct ConnectionTrouble {
 
 class ScheduleRunner {
  public:
-  /// `lanes` connections to each of `size` ranks, by rank; those of the own rank are null.
-  ScheduleRunner(int size, int lanes)
-      : lane_count_(static_cast<std::size_t>(lanes)), peers_(static_cast<std::size_t>(size)) {}
+  /// `lanes` connections to each of `size` ranks, of which this is `rank`.
+  ScheduleRunner(int rank, int size, int lanes)
+      : rank_(rank), lane_count_(static_cast<std::size_t>(lanes)), peers_(static_cast<std::size_t>(size)) {}
   ScheduleRunner(const ScheduleRunner&) = delete;
   ScheduleRunner& operator=(const ScheduleRunner&) = delete;
 
-  /// The next connection to `peer`; call it `lanes` times for each.
+  /// The next connection to `peer`; call it `lanes` times for each rank in their order, this one too.
   void add_lane(int peer, SecureStream& stream) { lanes_.push_back(Lane{Connection(stream), peer}); }
   std::size_t lane_count() const { return lanes_.size(); }
   Connection& lane(std::size_t index) { return lanes_[index].connection; }
@@ -167,10 +167,13 @@ class ScheduleRunner {
     }
   }
 
-  /// Cuts long messages into one part for each connection.
+  /// Long messages are cut into one part for each connection. Where there are several, short ones of each direction
+  /// have one of their own: the kernel then never receives for a connection while this rank sends over it.
   void add(const Transfer& whole, int peer, std::uint64_t total, bool incoming) {
     const auto bytes = static_cast<std::size_t>(total);
+    const bool upward = (rank_ < peer) != incoming;  // from the lower rank to the higher one
     const std::size_t parts = bytes >= stripe_from ? lane_count_ : 1;
+    const std::size_t first_lane = parts == 1 && !upward ? lane_count_ - 1 : 0;
     for (std::size_t part = 0; part < parts; ++part) {
       const std::size_t begin = bytes / 64 * part / parts * 64;
       const std::size_t end = part + 1 == parts ? bytes : bytes / 64 * (part + 1) / parts * 64;
@@ -180,7 +183,7 @@ class ScheduleRunner {
       transfer.bytes = end - begin;
       const auto number = static_cast<std::uint32_t>(transfers_.size());
       transfers_.push_back(transfer);
-      const std::size_t lane_index = index(peer) * lane_count_ + part;
+      const std::size_t lane_index = index(peer) * lane_count_ + first_lane + part;
       Lane& lane = lanes_[lane_index];
       if (lane.first_in == none && lane.first_out == none) active_.push_back(lane_index);
       std::uint32_t& first = incoming ? lane.first_in : lane.first_out;
@@ -341,6 +344,7 @@ class ScheduleRunner {
     if (work.completes && !all) complete(to, length);
   }
 
+  int rank_;
   std::size_t lane_count_;
   std::vector<PeerCount> peers_;
   std::vector<Lane> lanes_;

@@ -37,7 +37,7 @@ struct TcpOptions {
   std::chrono::nanoseconds deadline = std::chrono::seconds(60);          ///< The longest wait for a peer in a call.
   std::chrono::nanoseconds heartbeat = std::chrono::seconds(1);          ///< Time between signs of life.
   std::chrono::nanoseconds suspect_after = std::chrono::seconds(5);      ///< A rank silent for this long has failed.
-  int sockets_per_peer = 1;                                              ///< Data connections between two ranks.
+  int sockets_per_peer = 2;     ///< Data connections between two ranks: from two on, each direction has its own.
   int socket_buffer_bytes = 0;  ///< Of the kernel, per connection and way; 0: as the system is set.
 
   /// The options that fit a job as its launcher described it. Throws EnvironmentError when it did not say where rank 0
