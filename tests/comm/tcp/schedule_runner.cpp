@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cstddef>
@@ -134,13 +135,41 @@ TEST_CASE("whatever the algorithm, the bits are those of all inputs in one place
 }
 
 TEST_CASE("messages of many bursts are combined chunk by chunk, and over several connections") {
-  for (const int lanes : {1, 3}) {
+  for (const int lanes : {1, 3, 4}) {
     CAPTURE(lanes);
     // More than a MiB for each message, so that it is cut; odd, so that the cuts are uneven.
     check_all_reduce<float>(2, lanes, 600'011, Reduction::sum, recursive);
     check_all_reduce<float>(3, lanes, 400'003, Reduction::mean, tree);
     check_all_reduce<float>(4, lanes, 1'100'009, Reduction::sum, {Algorithm::sliced, 2});
     check_all_reduce<double>(3, lanes, 200'001, Reduction::min, direct);
+  }
+}
+
+TEST_CASE("short messages of the two directions do not share a connection, where there are several") {
+  for (const int lanes : {1, 2, 3}) {
+    CAPTURE(lanes);
+    Runners runners(2, lanes);
+    auto values = inputs_of<float>(2, 100);
+    std::size_t rank = 0;
+    for (ScheduleRunner& runner : runners.all) {
+      write_schedule(Collective::all_reduce, {.rank = static_cast<int>(rank), .size = 2, .count = 100}, {}, direct,
+                     runner.schedule());
+      runner.begin(all_reduce_of(values[rank++], Reduction::sum), {.sequence = 1});
+    }
+    const auto unread = [&](std::size_t reader) {
+      std::vector<int> bytes;
+      for (ls::detail::SecureStream& stream : runners.meshes[reader].peers[1 - reader].data) {
+        REQUIRE(::ioctl(stream.descriptor(), FIONREAD, &bytes.emplace_back()) == 0);
+      }
+      return bytes;
+    };
+    std::vector<int> first(static_cast<std::size_t>(lanes)), last = first;
+    first.front() = last.back() = 100 * sizeof(float) + ls::detail::DataHeader::bytes;
+    runners.all.front().advance();
+    CHECK(unread(1) == first);
+    runners.all.back().advance();
+    CHECK(unread(0) == last);
+    CHECK(runners.drive());
   }
 }
 
