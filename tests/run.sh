@@ -79,7 +79,7 @@ print(*sorted(part[len(build):] for part in used if part.startswith(build)))' "$
 fi
 ninja=$(command -v ninja || command -v ninja-build)
 if [ -z "$filter" ] || [ -n "$programs" ]; then
-  "$ninja" -C "$build" -j "$jobs" $programs || failed_early 'The build failed.'
+  "$ninja" -C "$build" -j "$jobs" ${programs:-all meson-test-prereq} || failed_early 'The build failed.'
 fi
 
 rm -f "$build"/meson-logs/testlog*.json
