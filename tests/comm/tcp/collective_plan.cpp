@@ -57,3 +57,18 @@ TEST_CASE("16-bit numbers are combined in one pass, so that they are rounded onc
     }
   }
 }
+
+TEST_CASE("long sums go in rounds of whole cache lines, longer ones the farther the ranks are apart") {
+  Call call;
+  call.fingerprint = {.collective = Collective::all_reduce, .dtype = ls::DType::float32, .count = 1 << 26};
+  call.element = 4;
+  CollectivePlan plan;
+  CHECK(plan.round_count(call) == (512u << 10) / 4);
+  plan.link.alpha_nanoseconds += 10'000'000;
+  plan.link.beta_picoseconds_per_byte = 800;
+  CHECK(plan.round_count(call) == 500'000'000 / 64 * 64 / 4);  // 40 times 10 ms at 800 ps for a byte
+  plan.link.alpha_nanoseconds = 0;
+  CHECK(plan.round_count(call) == (512u << 10) / 4);
+  call.fingerprint.collective = Collective::broadcast;
+  CHECK(plan.round_count(call) == 1 << 26);
+}

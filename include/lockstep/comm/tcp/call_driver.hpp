@@ -26,6 +26,7 @@ namespace lockstep::detail {
 class CallDriver {
  public:
   static constexpr std::size_t queue_length = 64;
+  static constexpr std::uint32_t round_steps = 1 << 14;  // more than a pair exchanges messages in a round
 
   /// The connections of the mesh report to `poller`.
   LOCKSTEP_ON_DEMAND CallDriver(Mesh& mesh, const CollectivePlan& plan, Poller& poller)
@@ -80,9 +81,13 @@ class CallDriver {
     while (completed_ < started_) {
       moved |= runner_.advance();
       if (!runner_.done()) break;
-      ++completed_;
       moved = true;
-      if (completed_ < started_) begin_collective();
+      if (round_end_ < calls_[completed_ % queue_length].fingerprint.count) {
+        begin_round();
+      } else {
+        ++completed_;
+        if (completed_ < started_) begin_collective();
+      }
     }
     if (!messages_.idle()) moved |= messages_.advance();
     events_ += moved;
@@ -150,8 +155,25 @@ class CallDriver {
     const Call& call = calls_[completed_ % queue_length];
     const std::uint64_t fingerprint = call.fingerprint.packed();
     const LoggedCall logged = numbered_ ? log_.start(fingerprint) : LoggedCall{0, fingerprint};
-    plan_.write(call, mesh_->rank, mesh_->size, runner_.schedule());
-    runner_.begin(call, {mesh_->epoch, logged.number, logged.fingerprint, 0, 0});
+    header_ = {mesh_->epoch, logged.number, logged.fingerprint, 0, 0};
+    round_end_ = 0;
+    begin_round();
+  }
+
+  /// The next round of it: for most calls there is but one.
+  void begin_round() {
+    Call round = calls_[completed_ % queue_length];
+    const std::uint64_t whole = round.fingerprint.count, begin = round_end_, limit = plan_.round_count(round);
+    round_end_ = whole - begin > limit ? begin + limit : whole;
+    if (begin > 0 || round_end_ < whole) {
+      round.output += begin * round.element;
+      round.input = round.output;
+      round.fingerprint.count = round_end_ - begin;
+      round.piece = static_cast<std::size_t>(round_end_ - begin) * round.element;
+    }
+    plan_.write(round, mesh_->rank, mesh_->size, runner_.schedule());
+    runner_.begin(round, header_);
+    header_.step += round_steps;
   }
 
   Mesh* mesh_;
@@ -163,6 +185,8 @@ class CallDriver {
   std::uint64_t started_ = 0;
   std::uint64_t completed_ = 0;
   std::uint64_t events_ = 0;
+  DataHeader header_;            // of the present collective
+  std::uint64_t round_end_ = 0;  // elements of the present collective that its rounds have come to
   bool numbered_ = true;
 };
 

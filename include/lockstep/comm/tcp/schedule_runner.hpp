@@ -199,7 +199,7 @@ class ScheduleRunner {
 
   DataHeader header_of(const Transfer& transfer) const {
     DataHeader header = header_;
-    header.step = transfer.number;
+    header.step = header_.step + transfer.number;
     header.length = transfer.bytes;
     return header;
   }

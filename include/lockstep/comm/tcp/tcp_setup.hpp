@@ -44,14 +44,17 @@ LOCKSTEP_ON_DEMAND int ranks_here(const Mesh& mesh) {
 }
 
 /// Nanoseconds that a byte takes to a peer and back, as TCP has measured them for half of the peers or more; 0 where
-/// all of them are on this host.
+/// all of them are on this host. Hosts may have one name, so a peer that is far away is on another.
 LOCKSTEP_ON_DEMAND std::uint64_t round_trip(const Mesh& mesh) {
   std::vector<std::uint64_t> times;
   for (const MeshPeer& peer : mesh.peers) {
-    if (peer.rank == mesh.rank || peer.host == mesh.peers[static_cast<std::size_t>(mesh.rank)].host) continue;
+    if (peer.rank == mesh.rank) continue;
     tcp_info info{};
     socklen_t length = sizeof info;
     if (::getsockopt(peer.data[0].descriptor(), IPPROTO_TCP, TCP_INFO, &info, &length) != 0) continue;
+    constexpr std::uint32_t far = 1000;  // microseconds
+    const bool same_name = peer.host == mesh.peers[static_cast<std::size_t>(mesh.rank)].host;
+    if (same_name && info.tcpi_rtt < far) continue;
     times.push_back(std::uint64_t{info.tcpi_rtt} * 1000);
   }
   if (times.empty()) return 0;
