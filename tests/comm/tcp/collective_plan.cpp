@@ -40,6 +40,7 @@ TEST_CASE("only a communicator that gave the order up sends long sums around the
   const CollectivePlan canonical, fast{.canonical_order = false};
   CHECK_FALSE(is_ring(schedule_of(canonical, ls::DType::float32, longest, 4), 3, 4));
   CHECK(is_ring(schedule_of(fast, ls::DType::float32, longest, 4), 3, 4));
+  CHECK(is_ring(schedule_of(fast, ls::DType::float32, (512u << 10) / 4, 4), 3, 4));  // a round between near ranks
   CHECK_FALSE(is_ring(schedule_of(fast, ls::DType::float32, 1000, 4), 3, 4));
   CHECK_FALSE(is_ring(schedule_of(fast, ls::DType::bfloat16, longest, 4), 3, 4));  // would round at every rank
 }

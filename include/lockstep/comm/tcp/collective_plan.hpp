@@ -17,7 +17,7 @@ struct CollectivePlan {
   int spins = 0;                ///< Looks at the sockets before a sleep.
   bool canonical_order = true;  ///< Otherwise long sums may go around the ring; the same on all ranks.
 
-  static constexpr std::size_t ring_from = std::size_t{1} << 20;  // bytes
+  static constexpr std::size_t ring_from = 256 * 1024;  // bytes, of a round
 
   /// Elements of a long sum that go at a time. What is on its way then stays in the caches, on both sides of the
   /// kernel's copies: over loopback sums of 4 MiB and more take half the time, those of 256 MiB less. Rounds of 256 KiB
