@@ -372,7 +372,7 @@ LOCKSTEP_ON_DEMAND void require_one_host(const LaunchEnvironment& environment, s
   throw EnvironmentError(concat(communicator, " works inside one host, but this job has ", environment.world_size,
                                 " ranks of which ", environment.local_world_size, " run here (launcher ",
                                 environment.launcher,
-                                "); start all ranks on one host, or choose a communicator that spans hosts"));
+                                "); start all ranks on one host, or use the backend CpuCluster (lockstep/cluster.hpp)"));
 }
 
 /// Throws EnvironmentError when the ranks cannot meet by address: the host or the port of rank 0 is not known, or hosts
