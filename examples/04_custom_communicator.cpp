@@ -1,7 +1,7 @@
 // A communicator of your own: Metered<C> does what C does and keeps account of it.
 //
 // Everything in lockstep that talks between ranks is a template on a type that satisfies ls::Communicator
-// (lockstep/comm/communicator.hpp, one page). Such a type is an engine of ten functions (lockstep/comm/engine.hpp) in
+// (lockstep/comm/communicator.hpp, one page). Such a type is an engine of nine functions (lockstep/comm/engine.hpp) in
 // the front that all communicators share, which checks arguments and knows the element types. There is nothing to
 // register: write the engine, let the compiler check it, run the conformance suite, and pass the type on.
 #include <lockstep/comm/engine.hpp>

@@ -1,4 +1,4 @@
-// How to write a communicator of your own: an engine of ten functions, which moves the bytes of calls. Read
+// How to write a communicator of your own: an engine of nine functions, which moves the bytes of calls. Read
 // call/call.hpp (what a call says) and call/collective_engine.hpp (what an engine does), then
 // examples/04_custom_communicator.cpp.
 #pragma once
