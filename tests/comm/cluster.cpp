@@ -17,6 +17,7 @@
 #include <vector>
 
 namespace ls = lockstep;
+using ls::testing::check_all;
 using ls::testing::ClusterMeeting;
 using ls::testing::Processes;
 using ls::testing::ProcessResult;
@@ -31,14 +32,6 @@ std::vector<ProcessResult> run_cluster(int hosts, int local_size, Function funct
     return std::string(function(cluster));
   });
   return processes.wait_all();
-}
-
-void check_all(const std::vector<ProcessResult>& results, const std::string& text) {
-  for (std::size_t rank = 0; rank < results.size(); ++rank) {
-    CAPTURE(rank);
-    CHECK(!results[rank].hung);
-    CHECK(results[rank].text == text);
-  }
 }
 
 /// The bits of reductions of several lengths.

@@ -132,4 +132,15 @@ class Processes {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+/// Every rank ended in time, with this text.
+inline void check_all(const std::vector<ProcessResult>& results, const std::string& text) {
+  for (std::size_t rank = 0; rank < results.size(); ++rank) {
+    CAPTURE(rank);
+    CHECK(!results[rank].hung);
+    CHECK(results[rank].text == text);
+  }
+}
+
+inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
 }  // namespace lockstep::testing

@@ -34,16 +34,6 @@ std::vector<ProcessResult> run_ring(int size, Function function, RingOptions opt
   return processes.wait_all();
 }
 
-inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-inline void check_all(const std::vector<ProcessResult>& results, const std::string& text) {
-  for (std::size_t rank = 0; rank < results.size(); ++rank) {
-    CAPTURE(rank);
-    CHECK(!results[rank].hung);
-    CHECK(results[rank].text == text);
-  }
-}
-
 /// What a process holds: open descriptors, and mappings of shared memory.
 inline int open_descriptors() {
   int count = 0;

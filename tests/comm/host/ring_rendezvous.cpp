@@ -12,6 +12,7 @@
 #include <vector>
 
 namespace ls = lockstep;
+using ls::testing::contains;
 using ls::testing::Processes;
 using ls::testing::ProcessResult;
 
@@ -21,8 +22,6 @@ std::string fresh_name() {
   static int count = 0;
   return ls::concat("lockstep-meeting-", static_cast<int>(::getpid()), "-", ++count);
 }
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 std::string join(const ls::RingOptions& options) {
   ls::Ring ring(options);

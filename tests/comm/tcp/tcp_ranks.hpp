@@ -50,16 +50,6 @@ std::vector<ProcessResult> run_tcp(int size, Function function, TcpOptions optio
   return results;
 }
 
-inline void check_all(const std::vector<ProcessResult>& results, const std::string& text) {
-  for (std::size_t rank = 0; rank < results.size(); ++rank) {
-    CAPTURE(rank);
-    CHECK(!results[rank].hung);
-    CHECK(results[rank].text == text);
-  }
-}
-
-inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 inline int entries(const char* folder) {
   int count = 0;
   DIR* directory = ::opendir(folder);
